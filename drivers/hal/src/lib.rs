@@ -1,0 +1,3 @@
+#![no_std]
+#![deny(unsafe_code)]
+//! placeholder
