@@ -1,3 +1,27 @@
+//! The boundary between the loader and the hardware: small object-safe traits, newtypes for what crosses them, and fakes.
+//!
+//! Nothing here holds logic or names a driver. `loader-core` is written against these traits, `devices` and `firmware`
+//! implement them on hardware, [`fakes`] and the simulator on the host.
 #![no_std]
-#![deny(unsafe_code)]
-//! placeholder
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod addr;
+pub mod clock;
+pub mod console;
+pub mod net;
+pub mod node;
+pub mod ram;
+pub mod registers;
+pub mod system;
+
+#[cfg(any(test, feature = "fakes"))]
+pub mod fakes;
+
+pub use addr::{PhysAddr, Region};
+pub use clock::{Clock, Deadline, Instant};
+pub use console::Console;
+pub use net::{MacAddr, NetDevice};
+pub use ram::Ram;
+pub use system::{ExceptionLevel, HandOver, System, Width};

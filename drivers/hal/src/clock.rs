@@ -1,0 +1,80 @@
+//! Time: monotonic instants, a clock that is read, deadlines that are checked against an instant.
+
+use core::ops::{Add, Sub};
+use core::time::Duration;
+
+/// A point in time: microseconds since the clock's own zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// The instant `micros` microseconds after the clock's zero.
+    #[must_use]
+    pub const fn from_micros(micros: u64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the clock's zero.
+    #[must_use]
+    pub const fn micros(self) -> u64 {
+        self.0
+    }
+
+    /// Time passed since `earlier`; zero if `earlier` is later.
+    #[must_use]
+    pub const fn since(self, earlier: Instant) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(earlier.0))
+    }
+}
+
+impl Add<Duration> for Instant {
+    type Output = Instant;
+
+    fn add(self, duration: Duration) -> Instant {
+        Instant(
+            self.0
+                .saturating_add(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)),
+        )
+    }
+}
+
+impl Sub<Instant> for Instant {
+    type Output = Duration;
+
+    fn sub(self, earlier: Instant) -> Duration {
+        self.since(earlier)
+    }
+}
+
+/// A monotonic clock. A read may be costly (under emulation it takes a lock): do not read it in a tight loop.
+pub trait Clock {
+    /// The present instant.
+    fn now(&self) -> Instant;
+
+    /// A number that differs from one start to the next, as seed for ports and transaction ids; not a secret.
+    fn entropy(&self) -> u64;
+}
+
+/// The instant after which a wait gives up.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Instant);
+
+impl Deadline {
+    /// The deadline `wait` after `now`.
+    #[must_use]
+    pub fn after(now: Instant, wait: Duration) -> Self {
+        Self(now + wait)
+    }
+
+    /// Whether it has passed at `now`.
+    #[must_use]
+    pub fn expired(self, now: Instant) -> bool {
+        now >= self.0
+    }
+
+    /// The instant itself.
+    #[must_use]
+    pub const fn instant(self) -> Instant {
+        self.0
+    }
+}
