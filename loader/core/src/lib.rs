@@ -1,3 +1,24 @@
+//! The boot loader without its hardware: everything that can be wrong on a host.
+//!
+//! Layers, imports go down only: [`commands`] over `shell`, `console`, `env` and `boot`; those over `net`, `image`, `devicetree`;
+//! those over [`memory`] and the traits of the `hal` crate. A command sees the machine through a [`context::Context`]; time is a
+//! parameter or comes from its clock, RAM is written only through a [`memory::Claim`].
 #![no_std]
 #![forbid(unsafe_code)]
-//! placeholder
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::as_conversions
+    )
+)]
+
+extern crate alloc;
+
+pub mod commands;
+pub mod console;
+pub mod context;
+pub mod memory;

@@ -1,0 +1,96 @@
+//! What a command may touch: the machine as a struct of narrow parts.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use hal::{Clock, PhysAddr, System};
+
+use crate::commands::Command;
+use crate::console::Terminal;
+use crate::memory::Memory;
+
+/// The machine as commands see it. One exists at run time; tests and the simulator make their own.
+pub struct Context {
+    /// Console in and out; implements [`fmt::Write`].
+    pub terminal: Terminal,
+    /// Time.
+    pub clock: Rc<dyn Clock>,
+    /// RAM: banks, reservations, loaded files, claims.
+    pub memory: Memory,
+    /// Reset, power, exception level, bus accesses, the jump.
+    pub system: Box<dyn System>,
+    /// Address of the working tree, as `fdt addr` sets it.
+    pub working_tree: Option<PhysAddr>,
+    /// The commands that the shell knows, sorted by name.
+    pub commands: &'static [Command],
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// `$?` is 0.
+    Success,
+    /// `$?` is 1; the command has said why, or has nothing to say (`false`).
+    Failure,
+}
+
+/// Why a command failed, for the shell to print.
+#[derive(Debug, PartialEq, Eq)]
+pub enum CommandError {
+    /// The arguments do not fit: the shell prints the command's usage.
+    Usage,
+    /// Ctrl-C was typed.
+    Interrupted,
+    /// A whole message: one sentence or several lines, without a final newline.
+    Failed(String),
+}
+
+impl CommandError {
+    /// A failure with `message`.
+    pub fn failed(message: impl Into<String>) -> Self {
+        Self::Failed(message.into())
+    }
+}
+
+impl<E: core::error::Error> From<E> for CommandError {
+    fn from(error: E) -> Self {
+        Self::Failed(alloc::format!("{error}"))
+    }
+}
+
+/// What a command's `run` gives.
+pub type CommandResult = Result<Status, CommandError>;
+
+/// A command's words: `args[0]` is its name as typed.
+pub type Args<'a> = &'a [String];
+
+impl fmt::Write for Context {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.terminal.write_str(text)
+    }
+}
+
+impl Context {
+    /// Prints a line. The console cannot fail, so neither can this.
+    pub fn say(&mut self, line: fmt::Arguments<'_>) {
+        // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
+        let _ = fmt::Write::write_fmt(&mut self.terminal, line);
+        self.terminal.write_bytes(b"\r\n");
+    }
+
+    /// The names of all commands and aliases, sorted, for help and completion.
+    #[must_use]
+    pub fn command_names(&self) -> Vec<&'static str> {
+        let mut names: Vec<&'static str> = self
+            .commands
+            .iter()
+            .flat_map(|command| core::iter::once(&command.name).chain(command.aliases))
+            .copied()
+            .collect();
+        names.sort_unstable();
+        names
+    }
+}
