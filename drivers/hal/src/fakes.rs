@@ -1,5 +1,7 @@
 //! Host doubles of the traits: values that a test makes, fills and inspects.
 
+mod platform;
+
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec;
@@ -12,6 +14,8 @@ use crate::clock::{Clock, Instant};
 use crate::console::Console;
 use crate::ram::Ram;
 use crate::system::{BusFault, ExceptionLevel, HandOver, System, Width};
+
+pub use platform::{BusMemory, FakePlatform, Window};
 
 /// A clock that stands still but for [`ManualClock::advance`] and a fixed step at each reading, so that waits end.
 #[derive(Debug, Default)]

@@ -1,0 +1,46 @@
+//! Memory that a device reads and writes by itself.
+
+use crate::addr::PhysAddr;
+
+/// A block of RAM shared with one device: physically contiguous, page-aligned (4096), zeroed when it is given out, and kept for
+/// good, since a device that misbehaves may write to it at any time.
+///
+/// Both sides see each other's writes without cache maintenance (the `dma-coherent` of the device tree). Rings and descriptors are
+/// read and written through the sized accessors: one volatile access each, little-endian, naturally aligned. What lies outside the
+/// block, or is not aligned, reads as zero and is not written.
+///
+/// [`DmaMemory::bytes`] and [`DmaMemory::bytes_mut`] are for payloads. The driver asks only for bytes that the device has handed
+/// back, and keeps the slice no longer than that: then nothing changes under it. What it wrote is the device's to see after the next
+/// [`DmaMemory::fence`].
+pub trait DmaMemory {
+    /// The address of the first byte as the device sees it.
+    fn bus_address(&self) -> PhysAddr;
+
+    /// The length in bytes.
+    fn len(&self) -> usize;
+
+    /// Whether the block holds no byte.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Reads 16 bits at `offset`.
+    fn read16(&self, offset: usize) -> u16;
+    /// Reads 32 bits at `offset`.
+    fn read32(&self, offset: usize) -> u32;
+    /// Writes 16 bits at `offset`.
+    fn write16(&mut self, offset: usize, value: u16);
+    /// Writes 32 bits at `offset`.
+    fn write32(&mut self, offset: usize, value: u32);
+    /// Writes 64 bits at `offset`.
+    fn write64(&mut self, offset: usize, value: u64);
+
+    /// `len` bytes at `offset` that the driver owns at present; `None` unless they lie within the block.
+    fn bytes(&mut self, offset: usize, len: usize) -> Option<&[u8]>;
+
+    /// As [`DmaMemory::bytes`], to write.
+    fn bytes_mut(&mut self, offset: usize, len: usize) -> Option<&mut [u8]>;
+
+    /// Puts every earlier access to RAM before every later one, registers included, as the device sees them.
+    fn fence(&mut self);
+}

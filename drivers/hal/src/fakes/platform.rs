@@ -1,0 +1,238 @@
+//! A machine for driver tests: registers are whatever the test maps, DMA memory is shared with the test's device model.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+use core::fmt;
+
+use super::ManualClock;
+use crate::addr::{PhysAddr, Region};
+use crate::clock::Clock;
+use crate::dma::DmaMemory;
+use crate::platform::Platform;
+use crate::registers::Registers;
+
+/// The RAM that devices reach, from [`BusMemory::START`] up. Clones are the same RAM.
+#[derive(Clone, Debug, Default)]
+pub struct BusMemory(Rc<RefCell<Vec<u8>>>);
+
+impl BusMemory {
+    /// The bus address of the first byte.
+    pub const START: PhysAddr = PhysAddr(0x8000_0000);
+    const PAGE: usize = 4096;
+
+    fn offset(address: PhysAddr) -> Option<usize> {
+        usize::try_from(address.get().checked_sub(Self::START.get())?).ok()
+    }
+
+    /// Copies `out.len()` bytes from `address`, as a device reads.
+    ///
+    /// # Panics
+    /// If no such memory was given out: the driver told the device a wrong address.
+    pub fn read(&self, address: PhysAddr, out: &mut [u8]) {
+        let memory = self.0.borrow();
+        let bytes = Self::offset(address).and_then(|start| memory.get(start..start.checked_add(out.len())?));
+        out.copy_from_slice(bytes.unwrap_or_else(|| panic!("the device reads at {address}, which it was not given")));
+    }
+
+    /// Copies `bytes` to `address`, as a device writes.
+    ///
+    /// # Panics
+    /// If no such memory was given out: the driver told the device a wrong address.
+    pub fn write(&self, address: PhysAddr, bytes: &[u8]) {
+        let mut memory = self.0.borrow_mut();
+        let place = Self::offset(address).and_then(|start| memory.get_mut(start..start.checked_add(bytes.len())?));
+        place.unwrap_or_else(|| panic!("the device writes at {address}, which it was not given")).copy_from_slice(bytes);
+    }
+
+    /// Reads a little-endian number of `N` bytes, as a device does.
+    #[must_use]
+    pub fn number<const N: usize>(&self, address: PhysAddr) -> u64 {
+        let mut bytes = [0; N];
+        self.read(address, &mut bytes);
+        bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
+    fn allocate(&self, len: usize) -> FakeDma {
+        let mut memory = self.0.borrow_mut();
+        let start = memory.len();
+        let len = len.next_multiple_of(Self::PAGE);
+        memory.resize(start.saturating_add(len), 0);
+        FakeDma { memory: self.clone(), start, driver: vec![0; len], written: Vec::new() }
+    }
+}
+
+/// DMA memory that punishes a forgotten fence: payload bytes live in a copy of the driver's own, and the device sees what the driver
+/// wrote to them only after [`DmaMemory::fence`].
+struct FakeDma {
+    memory: BusMemory,
+    start: usize,
+    driver: Vec<u8>,
+    written: Vec<(usize, usize)>,
+}
+
+impl FakeDma {
+    fn number<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let inside = offset.is_multiple_of(N) && offset.checked_add(N)? <= self.driver.len();
+        let memory = self.memory.0.borrow();
+        let start = inside.then(|| self.start.checked_add(offset)).flatten()?;
+        memory.get(start..)?.first_chunk().copied()
+    }
+
+    fn store(&mut self, offset: usize, bytes: &[u8]) {
+        let inside = offset.is_multiple_of(bytes.len())
+            && offset.checked_add(bytes.len()).is_some_and(|end| end <= self.driver.len());
+        let mut memory = self.memory.0.borrow_mut();
+        let start = self.start.saturating_add(offset);
+        if let Some(place) = memory.get_mut(start..start.saturating_add(bytes.len())).filter(|_| inside) {
+            place.copy_from_slice(bytes);
+        }
+    }
+}
+
+impl DmaMemory for FakeDma {
+    fn bus_address(&self) -> PhysAddr {
+        let offset = u64::try_from(self.start).unwrap_or(u64::MAX);
+        PhysAddr(BusMemory::START.get().saturating_add(offset))
+    }
+
+    fn len(&self) -> usize {
+        self.driver.len()
+    }
+
+    fn read16(&self, offset: usize) -> u16 {
+        self.number(offset).map_or(0, u16::from_le_bytes)
+    }
+
+    fn read32(&self, offset: usize) -> u32 {
+        self.number(offset).map_or(0, u32::from_le_bytes)
+    }
+
+    fn write16(&mut self, offset: usize, value: u16) {
+        self.store(offset, &value.to_le_bytes());
+    }
+
+    fn write32(&mut self, offset: usize, value: u32) {
+        self.store(offset, &value.to_le_bytes());
+    }
+
+    fn write64(&mut self, offset: usize, value: u64) {
+        self.store(offset, &value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, offset: usize, len: usize) -> Option<&[u8]> {
+        let address = self.bus_address().checked_add(u64::try_from(offset).ok()?)?;
+        let place = self.driver.get_mut(offset..offset.checked_add(len)?)?;
+        self.memory.read(address, place);
+        Some(place)
+    }
+
+    fn bytes_mut(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
+        let place = self.driver.get_mut(offset..offset.checked_add(len)?)?;
+        self.written.push((offset, len));
+        Some(place)
+    }
+
+    fn fence(&mut self) {
+        for (offset, len) in core::mem::take(&mut self.written) {
+            let address = self.bus_address().checked_add(u64::try_from(offset).unwrap_or(u64::MAX));
+            let bytes = self.driver.get(offset..offset.saturating_add(len));
+            if let Some((address, bytes)) = address.zip(bytes) {
+                self.memory.write(address, bytes);
+            }
+        }
+    }
+}
+
+type Map = dyn Fn(Region) -> Option<Box<dyn Registers>>;
+
+/// A machine whose registers are what the test says.
+pub struct FakePlatform {
+    /// The RAM that its devices reach.
+    pub memory: BusMemory,
+    /// Its clock: each reading is a millisecond later, so that every wait ends.
+    pub clock: Rc<ManualClock>,
+    map: Box<Map>,
+}
+
+impl FakePlatform {
+    /// A machine that maps registers through `map`.
+    #[must_use]
+    pub fn new(map: impl Fn(Region) -> Option<Box<dyn Registers>> + 'static) -> Self {
+        Self { memory: BusMemory::default(), clock: Rc::new(ManualClock::with_step(1000)), map: Box::new(map) }
+    }
+}
+
+impl fmt::Debug for FakePlatform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakePlatform").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
+
+impl Platform for FakePlatform {
+    fn map(&self, region: Region) -> Option<Box<dyn Registers>> {
+        (self.map)(region)
+    }
+
+    fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
+        Some(Box::new(self.memory.allocate(len)))
+    }
+
+    fn clock(&self) -> Rc<dyn Clock> {
+        Rc::clone(&self.clock) as Rc<dyn Clock>
+    }
+}
+
+/// A part of a device model's register file, bounded as a mapping is: all ones and no effect outside.
+pub struct Window<R> {
+    device: Rc<R>,
+    start: usize,
+    len: usize,
+}
+
+impl<R: Registers> Window<R> {
+    /// The `len` bytes of `device`'s registers from `start`.
+    #[must_use]
+    pub fn new(device: Rc<R>, start: usize, len: usize) -> Self {
+        Self { device, start, len }
+    }
+
+    fn place(&self, offset: usize, width: usize) -> Option<usize> {
+        let inside = offset.checked_add(width)? <= self.len;
+        inside.then(|| self.start.checked_add(offset)).flatten()
+    }
+}
+
+impl<R: Registers> Registers for Window<R> {
+    fn read8(&self, offset: usize) -> u8 {
+        self.place(offset, 1).map_or(u8::MAX, |place| self.device.read8(place))
+    }
+
+    fn read16(&self, offset: usize) -> u16 {
+        self.place(offset, 2).map_or(u16::MAX, |place| self.device.read16(place))
+    }
+
+    fn read32(&self, offset: usize) -> u32 {
+        self.place(offset, 4).map_or(u32::MAX, |place| self.device.read32(place))
+    }
+
+    fn write8(&self, offset: usize, value: u8) {
+        if let Some(place) = self.place(offset, 1) {
+            self.device.write8(place, value);
+        }
+    }
+
+    fn write16(&self, offset: usize, value: u16) {
+        if let Some(place) = self.place(offset, 2) {
+            self.device.write16(place, value);
+        }
+    }
+
+    fn write32(&self, offset: usize, value: u32) {
+        if let Some(place) = self.place(offset, 4) {
+            self.device.write32(place, value);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What a driver's probe gets from the machine.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+
+use crate::addr::Region;
+use crate::clock::Clock;
+use crate::dma::DmaMemory;
+use crate::registers::Registers;
+
+/// The services that a driver needs beside its node of the device tree.
+pub trait Platform {
+    /// Maps a device's registers. `None` if the region holds RAM, or lies outside the address space: a device tree that says so
+    /// is wrong.
+    fn map(&self, region: Region) -> Option<Box<dyn Registers>>;
+
+    /// Memory of at least `len` bytes to share with a device; `None` if there is not so much.
+    fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>>;
+
+    /// The clock, for deadlines.
+    fn clock(&self) -> Rc<dyn Clock>;
+}
