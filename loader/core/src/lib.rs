@@ -21,4 +21,5 @@ extern crate alloc;
 pub mod commands;
 pub mod console;
 pub mod context;
+pub mod devicetree;
 pub mod memory;

@@ -1,0 +1,49 @@
+//! Devicetrees: a mutable [`Tree`], read from and written to the flattened format (DTB).
+//!
+//! The format is that of the Devicetree Specification v0.4, chapter 5. A blob comes from a server, a card or earlier
+//! firmware and is not trusted: [`Tree::parse`] checks all of it once, within the limits below, and what it returns is
+//! a plain data structure on which no accessor can fail for the blob's sake.
+
+mod edit;
+mod emit;
+mod error;
+mod parse;
+mod path;
+mod reg;
+mod tree;
+
+pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError};
+pub use tree::{NodeId, NodeIter, Reservation, Tree};
+
+#[cfg(test)]
+mod tests;
+
+/// Nodes inside one another, the root included. The same as in Linux and `vm-fdt`; real trees stay below 12.
+pub const MAX_DEPTH: usize = 64;
+/// Nodes in a tree. The largest trees of real boards have about 5,000.
+pub const MAX_NODES: usize = 1 << 16;
+/// Properties in a tree, over all nodes.
+pub const MAX_PROPERTIES: usize = 1 << 17;
+/// Bytes in the name of a node or a property. The specification says 31 before the unit address; real trees have more.
+pub const MAX_NAME_LEN: usize = 127;
+/// Bytes in the structure block, and in the strings block. Xen and Linux take blobs of 2 MiB at most.
+pub const MAX_BLOCK_LEN: usize = 8 << 20;
+/// Entries in the memory reservation block.
+pub const MAX_RESERVATIONS: usize = 1024;
+
+/// `true` if `name` may stand as the name of a node below the root.
+///
+/// Wider than section 2.2.1 of the specification, since real trees are; but always printable, so that a name cannot
+/// steer the terminal it is shown on, and without `/`, so that each node has one path.
+pub(crate) fn is_node_name(name: &str) -> bool {
+    is_name(name) && !name.contains('/')
+}
+
+/// `true` if `name` may stand as the name of a property.
+pub(crate) fn is_property_name(name: &str) -> bool {
+    is_name(name)
+}
+
+fn is_name(name: &str) -> bool {
+    (1..=MAX_NAME_LEN).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
