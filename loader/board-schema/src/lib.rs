@@ -1,1 +1,195 @@
-//! placeholder
+//! `board.toml` as a typed board.
+//!
+//! A board is a folder in `board-configs/`: data only. Its `board.toml` says what a device tree cannot say before it is
+//! found: where RAM begins, where the loader may run from ROM, which UART to use when all else fails. Unknown keys are errors.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// A board, as `board.toml` describes it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Board {
+    /// One line for people.
+    pub description: String,
+    /// Where RAM is.
+    pub memory: Memory,
+    /// Where the loader may be started in place from read-only memory; absent on boards that always copy it to RAM.
+    pub rom: Option<Rom>,
+    /// The UART for panics and for exceptions, before and beside the one that the device tree names.
+    pub early_console: EarlyConsole,
+}
+
+/// What is known of RAM before a device tree is found.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Memory {
+    /// First address of RAM; a device tree is looked for here when `x0` names none.
+    pub start: u64,
+}
+
+/// Read-only memory that the loader can be started from.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Rom {
+    /// First address.
+    pub start: u64,
+    /// Length in bytes.
+    pub size: u64,
+    /// RAM of at least 1 MiB, aligned to 4 KiB, that nobody else uses at that moment: the loader copies itself here first.
+    pub scratch: u64,
+}
+
+/// A UART at a fixed address.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct EarlyConsole {
+    /// Which kind.
+    pub kind: UartKind,
+    /// Address of its registers.
+    pub address: u64,
+}
+
+/// The UARTs that can serve as early console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UartKind {
+    /// Arm PrimeCell PL011 (DDI 0183).
+    Pl011,
+}
+
+/// A board folder, read whole.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    /// The folder's name: the board's name.
+    pub name: String,
+    /// `board.toml`.
+    pub board: Board,
+    /// `default.env`: the default environment, one `name=value` a line.
+    pub environment: String,
+    /// The files that were read, for `cargo:rerun-if-changed`.
+    pub files: Vec<PathBuf>,
+}
+
+/// Why a board folder cannot be used.
+#[derive(Debug, Error)]
+pub enum BoardError {
+    /// A file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// `board.toml` is not a board; the source names line and column.
+    #[error("{path}: {source}")]
+    Parse {
+        /// Which file.
+        path: PathBuf,
+        /// Where and what.
+        source: Box<toml::de::Error>,
+    },
+    /// A value that cannot work.
+    #[error("{path}: {reason}")]
+    Value {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong, with the value.
+        reason: String,
+    },
+}
+
+impl Folder {
+    /// Reads the board folder at `path`.
+    ///
+    /// # Errors
+    /// [`BoardError`] naming the file and, for `board.toml`, line and column.
+    pub fn read(path: &Path) -> Result<Self, BoardError> {
+        let toml_path = path.join("board.toml");
+        let env_path = path.join("default.env");
+        let board = parse(&toml_path, &read(&toml_path)?)?;
+        let environment = read(&env_path)?;
+        check_environment(&env_path, &environment)?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Self { name, board, environment, files: vec![toml_path, env_path] })
+    }
+}
+
+fn read(path: &Path) -> Result<String, BoardError> {
+    fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.to_owned(), source })
+}
+
+/// Parses the text of a `board.toml`; `path` is for messages.
+///
+/// # Errors
+/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for a scratch area that is not page-aligned.
+pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
+    let board: Board = toml::from_str(text)
+        .map_err(|source| BoardError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+    if let Some(rom) = &board.rom
+        && rom.scratch % 0x1000 != 0
+    {
+        let reason = format!("rom.scratch {:#x} is not a multiple of 4096", rom.scratch);
+        return Err(BoardError::Value { path: path.to_owned(), reason });
+    }
+    Ok(board)
+}
+
+fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
+    for (number, line) in text.lines().enumerate() {
+        let content = line.trim();
+        if !content.is_empty() && !content.starts_with('#') && !content.contains('=') {
+            let reason = format!("line {}: expected name=value, found `{content}`", number + 1);
+            return Err(BoardError::Value { path: path.to_owned(), reason });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Folder, UartKind, parse};
+
+    const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
+        rom = { start = 0, size = 0x400_0000, scratch = 0x4010_0000 }\n\
+        [early-console]\nkind = 'pl011'\naddress = 0x900_0000\n";
+
+    #[test]
+    fn a_board_parses() {
+        let board = parse(Path::new("board.toml"), VIRT).unwrap();
+        assert_eq!(board.memory.start, 0x4000_0000);
+        assert_eq!(board.early_console.kind, UartKind::Pl011);
+    }
+
+    #[test]
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let error = parse(Path::new("board.toml"), &VIRT.replace("address", "adress")).unwrap_err().to_string();
+        assert!(error.contains("line 6") && error.contains("adress"), "{error}");
+    }
+
+    #[test]
+    fn a_crooked_scratch_area_is_refused() {
+        let error = parse(Path::new("board.toml"), &VIRT.replace("0x4010_0000", "0x4010_0010")).unwrap_err().to_string();
+        assert_eq!(error, "board.toml: rom.scratch 0x40100010 is not a multiple of 4096");
+    }
+
+    #[test]
+    fn every_board_in_the_tree_reads() {
+        let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../board-configs");
+        let mut count = 0;
+        for entry in std::fs::read_dir(boards).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                Folder::read(&path).unwrap();
+                count += 1;
+            }
+        }
+        assert!(count > 0);
+    }
+}

@@ -1,0 +1,340 @@
+// From reset to Rust, twice: first where the image was put, to find a device tree and RAM; then at the top of RAM.
+//
+// Register use: x19 device tree address as handed over (x0), x20 base of the image that runs, x21 device tree that was
+// found, x22 base of the final image.
+
+    .section .text.head, "ax"
+    .global _start
+_start:
+    // The arm64 Image header (Linux Documentation/arch/arm64/booting.rst, "Call the kernel image").
+    b       from_reset
+    .long   0
+    .quad   0                       // text_offset: at a 2 MiB boundary
+    .quad   __image_size            // with .bss and the early stack
+    .quad   0xa                     // little-endian, 4 KiB pages, anywhere in RAM
+    .quad   0, 0, 0
+    .ascii  "ARM\x64"
+    .long   0
+
+    .section .text.entry, "ax"
+from_reset:
+    msr     daifset, #0xf
+    mov     x19, x0
+    mrs     x0, currentel
+    cmp     x0, #(3 << 2)
+    b.eq    from_el3
+    cmp     x0, #(2 << 2)
+    b.eq    at_el2
+
+at_el1:
+    mov     x0, #(3 << 20)          // CPACR_EL1.FPEN: no trap of FP and NEON
+    msr     cpacr_el1, x0
+    movz    x0, #0x0800             // SCTLR_EL1: RES1 bits only, MMU and caches off
+    movk    x0, #0x30d0, lsl #16
+    msr     sctlr_el1, x0
+    isb
+    b       level_is_set
+
+from_el3:
+    // SCR_EL3: NS, RES1, SMD (nobody would answer an SMC), HCE, RW. The lower levels run non-secure AArch64.
+    mov     x0, #0x5b1
+    msr     scr_el3, x0
+    msr     cptr_el3, xzr
+    mrs     x0, id_aa64pfr0_el1
+    ubfx    x1, x0, #24, #4         // GIC system registers: let EL2 have them, as Xen needs
+    cbz     x1, 1f
+    mrs     x1, S3_6_C12_C12_5      // ICC_SRE_EL3
+    orr     x1, x1, #0x9            // SRE, Enable
+    msr     S3_6_C12_C12_5, x1
+1:  isb
+    ubfx    x1, x0, #8, #4          // EL2 there?
+    mov     x2, #0x3c9              // SPSR: EL2h, DAIF masked
+    mov     x3, #0x3c5              // SPSR: EL1h, DAIF masked
+    cmp     x1, #0
+    csel    x2, x2, x3, ne
+    adr     x4, at_el2
+    adr     x5, at_el1
+    csel    x4, x4, x5, ne
+    msr     spsr_el3, x2
+    msr     elr_el3, x4
+    eret
+
+at_el2:
+    movz    x0, #0x8000, lsl #16    // HCR_EL2.RW: EL1 is AArch64; no VHE, no traps
+    msr     hcr_el2, x0
+    isb
+    mov     x0, #0x33ff             // CPTR_EL2: RES1 only, FP and NEON do not trap
+    msr     cptr_el2, x0
+    mov     x0, #3                  // CNTHCTL_EL2: EL1 may use counter and timer
+    msr     cnthctl_el2, x0
+    msr     cntvoff_el2, xzr
+    movz    x0, #0x0830             // SCTLR_EL2: RES1 bits only, MMU and caches off
+    movk    x0, #0x30c5, lsl #16
+    msr     sctlr_el2, x0
+    isb
+
+level_is_set:
+    msr     spsel, #1
+    adrp    x20, _start
+    ldr     x0, =({ROM_START})
+    ldr     x1, =({ROM_END})
+    cmp     x20, x0
+    b.lo    in_ram
+    cmp     x20, x1
+    b.hs    in_ram
+
+    // Started from ROM, which nothing can write and where all CPUs may arrive: park all but the first.
+    mrs     x0, mpidr_el1
+    tst     x0, #0xffffff
+    b.eq    2f
+1:  wfe
+    b       1b
+2:  ldr     x22, =({ROM_SCRATCH})
+    adr     x23, in_ram
+    b       move_image
+
+in_ram:
+    bl      settle_image
+    bl      early_mmu_on
+    adrp    x0, __early_stack_end
+    mov     sp, x0
+    mov     x0, x19
+    mov     x1, x20
+    bl      early_main              // x0: device tree, x1: final base
+    mov     x21, x0
+    mov     x22, x1
+    adr     x23, in_final_place
+    b       move_image
+
+in_final_place:
+    bl      settle_image
+    ldr     x0, =({STACKS_OFFSET})
+    add     x0, x20, x0             // exceptions on SP_ELx, at the end of the stack area ...
+    mov     sp, x0
+    msr     spsel, #0
+    ldr     x1, =({EXCEPTION_STACK_SIZE})
+    sub     x0, x0, x1
+    sub     x0, x0, #4096           // ... a guard page below it, then the stack of everything else on SP_EL0
+    mov     sp, x0
+    mov     x0, x21
+    mov     x1, x20
+    mov     x29, xzr
+    mov     x30, xzr
+    bl      main
+1:  wfi
+    b       1b
+
+// Copies the image from x20 to x22 and continues at x23 - x20 + x22, with x20 = x22.
+move_image:
+    adrp    x2, __data_end
+    add     x2, x2, :lo12:__data_end
+    mov     x0, x20
+    mov     x1, x22
+1:  ldp     x3, x4, [x0], #16
+    stp     x3, x4, [x1], #16
+    cmp     x0, x2
+    b.lo    1b
+    sub     x0, x23, x20
+    add     x23, x22, x0
+    // What was written must be seen by instruction fetch, here and after the caches change state.
+    mov     x0, x22
+2:  dc      civac, x0
+    add     x0, x0, #16
+    cmp     x0, x1
+    b.lo    2b
+    dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+    mov     x20, x22
+    br      x23
+
+// Applies the relocations of the image at x20 and clears its .bss.
+settle_image:
+    adrp    x1, __rela_start
+    add     x1, x1, :lo12:__rela_start
+    adrp    x2, __rela_end
+    add     x2, x2, :lo12:__rela_end
+1:  cmp     x1, x2
+    b.hs    2f
+    ldp     x3, x4, [x1], #16
+    ldr     x5, [x1], #8
+    cmp     w4, #1027               // R_AARCH64_RELATIVE: the only kind in a static PIE
+    b.ne    1b
+    add     x5, x5, x20
+    str     x5, [x20, x3]
+    b       1b
+2:  adrp    x1, __bss_start
+    adrp    x2, __bss_end
+3:  cmp     x1, x2
+    b.hs    4f
+    stp     xzr, xzr, [x1], #16
+    b       3b
+4:  ret
+
+// Turns MMU and caches on over a map of 1 GiB blocks (39-bit addresses, level 1): normal memory for the gibibytes of the
+// image, of the start of RAM and of the device tree; device memory for the early console; nothing else, so that early_main
+// can add the gibibyte of the final place without break-before-make.
+early_mmu_on:
+    // Lines that were written with the caches off must not be shadowed by stale ones.
+    mov     x0, x20
+    adrp    x1, __early_stack_end
+1:  dc      ivac, x0
+    add     x0, x0, #16
+    cmp     x0, x1
+    b.lo    1b
+    dsb     sy
+
+    adrp    x0, early_table
+    mov     x2, #0x401              // device nGnRnE, access flag, block
+    orr     x2, x2, #(1 << 54)      // execute never
+    ldr     x1, =({EARLY_UART})
+    lsr     x1, x1, #30
+    orr     x3, x2, x1, lsl #30
+    str     x3, [x0, x1, lsl #3]
+    mov     x2, #0x705              // normal write-back, inner shareable, access flag, block
+    lsr     x1, x20, #30
+    orr     x3, x2, x1, lsl #30
+    str     x3, [x0, x1, lsl #3]
+    ldr     x1, =({RAM_START})
+    lsr     x1, x1, #30
+    orr     x3, x2, x1, lsl #30
+    str     x3, [x0, x1, lsl #3]
+    lsr     x1, x19, #30
+    cmp     x1, #512
+    b.hs    2f
+    ldr     x4, [x0, x1, lsl #3]    // x0 of a raw entry may be anything: keep what is mapped already
+    cbnz    x4, 2f
+    orr     x3, x2, x1, lsl #30
+    str     x3, [x0, x1, lsl #3]
+2:  dsb     sy
+
+    mov     x1, #0xff00             // MAIR: 0 device nGnRnE, 1 normal write-back
+    mrs     x2, id_aa64mmfr0_el1
+    and     x2, x2, #7              // physical address size, at most 48 bits
+    cmp     x2, #5
+    mov     x3, #5
+    csel    x2, x2, x3, ls
+    movz    x4, #0x3519             // TCR: T0SZ 25, walks write-back inner shareable, 4 KiB
+    mrs     x5, currentel
+    cmp     x5, #(2 << 2)
+    b.ne    3f
+
+    movk    x4, #0x8080, lsl #16    // TCR_EL2 RES1
+    orr     x4, x4, x2, lsl #16     // PS
+    msr     mair_el2, x1
+    msr     tcr_el2, x4
+    msr     ttbr0_el2, x0
+    isb
+    tlbi    alle2
+    dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+    mrs     x1, sctlr_el2
+    orr     x1, x1, #0x5            // M, C
+    orr     x1, x1, #(1 << 12)      // I
+    msr     sctlr_el2, x1
+    isb
+    ret
+
+3:  movk    x4, #0x0080, lsl #16    // TCR_EL1: EPD1, nothing through TTBR1
+    orr     x4, x4, x2, lsl #32     // IPS
+    msr     mair_el1, x1
+    msr     tcr_el1, x4
+    msr     ttbr0_el1, x0
+    isb
+    tlbi    vmalle1
+    dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+    mrs     x1, sctlr_el1
+    orr     x1, x1, #0x5
+    orr     x1, x1, #(1 << 12)
+    msr     sctlr_el1, x1
+    isb
+    ret
+
+// fn switch_map(root: u64): loads the final translation table. MMU off in between, since block sizes change
+// (break-before-make, Arm ARM D8.16); the code is identity-mapped in both maps and touches no memory meanwhile.
+    .global switch_map
+switch_map:
+    dsb     sy
+    mrs     x5, currentel
+    cmp     x5, #(2 << 2)
+    b.ne    1f
+    mrs     x1, sctlr_el2
+    bic     x2, x1, #1
+    mrs     x3, tcr_el2
+    bic     x3, x3, #0x3f
+    orr     x3, x3, #16             // T0SZ 16: 48-bit addresses, level 0
+    msr     sctlr_el2, x2
+    isb
+    msr     tcr_el2, x3
+    msr     ttbr0_el2, x0
+    isb
+    tlbi    alle2
+    dsb     sy
+    isb
+    orr     x1, x1, #(1 << 19)      // WXN: nothing writable is executable
+    msr     sctlr_el2, x1
+    isb
+    ret
+1:  mrs     x1, sctlr_el1
+    bic     x2, x1, #1
+    mrs     x3, tcr_el1
+    bic     x3, x3, #0x3f
+    orr     x3, x3, #16
+    msr     sctlr_el1, x2
+    isb
+    msr     tcr_el1, x3
+    msr     ttbr0_el1, x0
+    isb
+    tlbi    vmalle1
+    dsb     sy
+    isb
+    orr     x1, x1, #(1 << 19)
+    msr     sctlr_el1, x1
+    isb
+    ret
+
+// fn jump(entry: u64, device_tree: u64) -> !: MMU and caches off, x0 = device tree, x1..x3 = 0. Touches no memory.
+    .global jump
+jump:
+    mov     x4, x0
+    mov     x0, x1
+    mov     x1, xzr
+    mov     x2, xzr
+    mov     x3, xzr
+    dsb     sy
+    mrs     x5, currentel
+    cmp     x5, #(2 << 2)
+    b.ne    1f
+    mrs     x6, sctlr_el2
+    movz    x7, #0x1005             // I, C, M
+    movk    x7, #0x0008, lsl #16    // WXN
+    bic     x6, x6, x7
+    msr     sctlr_el2, x6
+    isb
+    tlbi    alle2
+    b       2f
+1:  mrs     x6, sctlr_el1
+    movz    x7, #0x1005
+    movk    x7, #0x0008, lsl #16
+    bic     x6, x6, x7
+    msr     sctlr_el1, x6
+    isb
+    tlbi    vmalle1
+2:  dsb     sy
+    ic      iallu
+    dsb     sy
+    isb
+    msr     spsel, #1
+    br      x4
+
+    .section .bss.early_table, "aw", @nobits
+    .balign 4096
+    .global early_table
+early_table:
+    .skip   4096
