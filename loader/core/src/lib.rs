@@ -22,4 +22,5 @@ pub mod commands;
 pub mod console;
 pub mod context;
 pub mod devicetree;
+pub mod image;
 pub mod memory;
