@@ -245,3 +245,20 @@ pub enum EmitError {
     #[error("the devicetree would not fit 32-bit offsets")]
     TooLarge,
 }
+
+/// Words that are no value for a property.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ValueError {
+    /// No 32-bit number.
+    #[error("Sorry, I could not convert \"{0}\": a cell is a number of 32 bits, decimal or hexadecimal after 0x")]
+    BadCell(String),
+    /// No byte.
+    #[error("Sorry, I could not convert \"{0}\": a byte is two hexadecimal digits")]
+    BadByte(String),
+    /// Text right after a bracket.
+    #[error("Unexpected character after a bracket: \"{0}\", a string is a word of its own")]
+    AfterBracket(String),
+    /// The value ends inside of a bracket.
+    #[error("'{0}' is not closed")]
+    Unclosed(char),
+}

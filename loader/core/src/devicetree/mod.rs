@@ -9,11 +9,15 @@ mod emit;
 mod error;
 mod parse;
 mod path;
+mod print;
 mod reg;
 mod tree;
+mod value;
 
-pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError};
+pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError, ValueError};
+pub use print::{PrintNode, PrintValue};
 pub use tree::{NodeId, NodeIter, Reservation, Tree};
+pub use value::parse_value;
 
 #[cfg(test)]
 mod tests;

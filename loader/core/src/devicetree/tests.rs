@@ -1,4 +1,6 @@
-//! Tests of the devicetree as a whole: what goes in comes out, and nothing that comes in does harm.
+//! Tests of the tree: how it is looked up, edited, decoded and written.
+
+mod blobs;
 
 use super::*;
 use alloc::format;

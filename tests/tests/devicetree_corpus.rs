@@ -1,0 +1,71 @@
+//! Every devicetree of Debian's arm64 kernel package, read and written again: `dtc` must see the same tree in both.
+//!
+//! `scripts/setup` puts the trees into the cache. Without the cache the test says so and passes, except in CI.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+use std::{env, fs, thread};
+
+use loader_core::devicetree::Tree;
+
+fn corpus_dir() -> PathBuf {
+    let cache = env::var_os("SLIPWAY_CACHE").map(PathBuf::from);
+    let cache = cache.unwrap_or_else(|| PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cache/slipway"));
+    cache.join("guests/dtbs")
+}
+
+fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            collect(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "dtb") {
+            found.push(path);
+        }
+    }
+}
+
+/// The tree in `blob` as `dtc` writes it.
+fn source_of(blob: &Path) -> Result<Vec<u8>, String> {
+    let output = Command::new("dtc").args(["-q", "-I", "dtb", "-O", "dts"]).arg(blob).output();
+    let output = output.map_err(|error| format!("dtc: {error}"))?;
+    if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+}
+
+fn check(original: &Path, scratch: &Path) -> Result<(), String> {
+    let blob = fs::read(original).map_err(|error| error.to_string())?;
+    let tree = Tree::parse(&blob).map_err(|error| error.to_string())?;
+    let written = tree.emit(0x400).map_err(|error| error.to_string())?;
+    fs::write(scratch, &written).map_err(|error| error.to_string())?;
+    if source_of(original)? == source_of(scratch)? { Ok(()) } else { Err("dtc sees another tree".into()) }
+}
+
+#[test]
+fn every_tree_of_debians_kernel_survives_a_round_trip() {
+    let mut blobs = Vec::new();
+    collect(&corpus_dir(), &mut blobs);
+    if blobs.is_empty() {
+        assert!(env::var_os("CI").is_none(), "no devicetrees in {}: run scripts/setup", corpus_dir().display());
+        eprintln!("skipped: no devicetrees in {}, scripts/setup puts them there", corpus_dir().display());
+        return;
+    }
+    let failures = Mutex::new(Vec::new());
+    thread::scope(|scope| {
+        for (worker, part) in blobs.chunks(blobs.len().div_ceil(2)).enumerate() {
+            let failures = &failures;
+            scope.spawn(move || {
+                let scratch = env::temp_dir().join(format!("slipway-corpus-{}-{worker}.dtb", std::process::id()));
+                for blob in part {
+                    if let Err(error) = check(blob, &scratch) {
+                        failures.lock().unwrap().push(format!("{}: {error}", blob.display()));
+                    }
+                }
+                let _ = fs::remove_file(&scratch);
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of {} trees failed:\n{}", failures.len(), blobs.len(), failures.join("\n"));
+    println!("{} devicetrees read and written without a difference", blobs.len());
+}
