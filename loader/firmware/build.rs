@@ -22,7 +22,13 @@ fn main() {
     println!("cargo:rerun-if-env-changed=SLIPWAY_BOARD");
     println!("cargo:rerun-if-changed=link.ld");
     // One image for every address: the loader applies its own relocations, those in read-only sections included.
-    for argument in ["-pie", "--no-dynamic-linker", "-znotext", "-zmax-page-size=4096", "--build-id=none"] {
+    for argument in [
+        "-pie",
+        "--no-dynamic-linker",
+        "-znotext",
+        "-zmax-page-size=4096",
+        "--build-id=none",
+    ] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
     println!("cargo:rustc-link-arg-bins=-T{manifest}/link.ld");
@@ -31,20 +37,57 @@ fn main() {
 fn constants(folder: &Folder) -> String {
     let board = &folder.board;
     // An empty ROM region never holds the program counter.
-    let (rom_start, rom_end, scratch) =
-        board.rom.as_ref().map_or((0, 0, 0), |rom| (rom.start, rom.start + rom.size, rom.scratch));
+    let (rom_start, rom_end, scratch) = board
+        .rom
+        .as_ref()
+        .map_or((0, 0, 0), |rom| (rom.start, rom.start + rom.size, rom.scratch));
     let mut text = String::new();
     let mut constant = |doc: &str, name: &str, kind: &str, value: String| {
         writeln!(text, "/// {doc}\npub(crate) const {name}: {kind} = {value};").expect("a String takes all");
     };
     constant("The board's name.", "NAME", "&str", format!("{:?}", folder.name));
-    constant("What the board is.", "DESCRIPTION", "&str", format!("{:?}", board.description));
-    constant("The default environment.", "ENVIRONMENT", "&str", format!("{:?}", folder.environment));
-    constant("First address of RAM.", "RAM_START", "u64", format!("{:#x}", board.memory.start));
-    constant("First address of the ROM that the loader may start from.", "ROM_START", "u64", format!("{rom_start:#x}"));
-    constant("First address after that ROM.", "ROM_END", "u64", format!("{rom_end:#x}"));
-    constant("RAM for the first copy when started from ROM.", "ROM_SCRATCH", "u64", format!("{scratch:#x}"));
-    constant("Registers of the early console.", "EARLY_UART", "usize", format!("{:#x}", board.early_console.address));
+    constant(
+        "What the board is.",
+        "DESCRIPTION",
+        "&str",
+        format!("{:?}", board.description),
+    );
+    constant(
+        "The default environment.",
+        "ENVIRONMENT",
+        "&str",
+        format!("{:?}", folder.environment),
+    );
+    constant(
+        "First address of RAM.",
+        "RAM_START",
+        "u64",
+        format!("{:#x}", board.memory.start),
+    );
+    constant(
+        "First address of the ROM that the loader may start from.",
+        "ROM_START",
+        "u64",
+        format!("{rom_start:#x}"),
+    );
+    constant(
+        "First address after that ROM.",
+        "ROM_END",
+        "u64",
+        format!("{rom_end:#x}"),
+    );
+    constant(
+        "RAM for the first copy when started from ROM.",
+        "ROM_SCRATCH",
+        "u64",
+        format!("{scratch:#x}"),
+    );
+    constant(
+        "Registers of the early console.",
+        "EARLY_UART",
+        "usize",
+        format!("{:#x}", board.early_console.address),
+    );
     match board.early_console.kind {
         UartKind::Pl011 => text.push_str("pub(crate) use crate::early_console::pl011 as early_uart;\n"),
     }

@@ -114,13 +114,24 @@ impl Folder {
         let board = parse(&toml_path, &read(&toml_path)?)?;
         let environment = read(&env_path)?;
         check_environment(&env_path, &environment)?;
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Self { name, board, environment, files: vec![toml_path, env_path] })
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        Ok(Self {
+            name,
+            board,
+            environment,
+            files: vec![toml_path, env_path],
+        })
     }
 }
 
 fn read(path: &Path) -> Result<String, BoardError> {
-    fs::read_to_string(path).map_err(|source| BoardError::Read { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| BoardError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Parses the text of a `board.toml`; `path` is for messages.
@@ -128,13 +139,18 @@ fn read(path: &Path) -> Result<String, BoardError> {
 /// # Errors
 /// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for a scratch area that is not page-aligned.
 pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
-    let board: Board = toml::from_str(text)
-        .map_err(|source| BoardError::Parse { path: path.to_owned(), source: Box::new(source) })?;
+    let board: Board = toml::from_str(text).map_err(|source| BoardError::Parse {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })?;
     if let Some(rom) = &board.rom
         && rom.scratch % 0x1000 != 0
     {
         let reason = format!("rom.scratch {:#x} is not a multiple of 4096", rom.scratch);
-        return Err(BoardError::Value { path: path.to_owned(), reason });
+        return Err(BoardError::Value {
+            path: path.to_owned(),
+            reason,
+        });
     }
     Ok(board)
 }
@@ -144,7 +160,10 @@ fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
         let content = line.trim();
         if !content.is_empty() && !content.starts_with('#') && !content.contains('=') {
             let reason = format!("line {}: expected name=value, found `{content}`", number + 1);
-            return Err(BoardError::Value { path: path.to_owned(), reason });
+            return Err(BoardError::Value {
+                path: path.to_owned(),
+                reason,
+            });
         }
     }
     Ok(())
@@ -169,13 +188,17 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_an_error_with_its_line() {
-        let error = parse(Path::new("board.toml"), &VIRT.replace("address", "adress")).unwrap_err().to_string();
+        let error = parse(Path::new("board.toml"), &VIRT.replace("address", "adress"))
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("line 6") && error.contains("adress"), "{error}");
     }
 
     #[test]
     fn a_crooked_scratch_area_is_refused() {
-        let error = parse(Path::new("board.toml"), &VIRT.replace("0x4010_0000", "0x4010_0010")).unwrap_err().to_string();
+        let error = parse(Path::new("board.toml"), &VIRT.replace("0x4010_0000", "0x4010_0010"))
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "board.toml: rom.scratch 0x40100010 is not a multiple of 4096");
     }
 

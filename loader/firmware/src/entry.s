@@ -1,7 +1,7 @@
 // From reset to Rust, twice: first where the image was put, to find a device tree and RAM; then at the top of RAM.
 //
 // Register use: x19 device tree address as handed over (x0), x20 base of the image that runs, x21 device tree that was
-// found, x22 base of the final image.
+// found, x22 base of the final image, x24 end of the room that the early steps may use.
 
     .section .text.head, "ax"
     .global _start
@@ -20,6 +20,30 @@ _start:
 from_reset:
     msr     daifset, #0xf
     mov     x19, x0
+    adrp    x20, _start
+    ldr     x0, =({ROM_START})
+    ldr     x1, =({ROM_END})
+    cmp     x20, x0
+    b.lo    in_ram
+    cmp     x20, x1
+    b.hs    in_ram
+
+    // Started from ROM, which nothing can write, which EL2 may not even see (QEMU's secure flash), and where all CPUs may
+    // arrive: park all but the first and go on from RAM.
+    mrs     x0, mpidr_el1
+    tst     x0, #0xffffff
+    b.eq    2f
+1:  wfe
+    b       1b
+2:  ldr     x22, =({ROM_SCRATCH})
+    mov     x0, #0x100000
+    add     x24, x22, x0            // the scratch area is 1 MiB
+    adr     x23, from_scratch
+    b       move_image
+
+in_ram:
+    adrp    x24, __early_end        // the image's own room, as its header promises
+from_scratch:
     mrs     x0, currentel
     cmp     x0, #(3 << 2)
     b.eq    from_el3
@@ -44,7 +68,8 @@ from_el3:
     ubfx    x1, x0, #24, #4         // GIC system registers: let EL2 have them, as Xen needs
     cbz     x1, 1f
     mrs     x1, S3_6_C12_C12_5      // ICC_SRE_EL3
-    orr     x1, x1, #0x9            // SRE, Enable
+    orr     x1, x1, #(1 << 0)       // SRE
+    orr     x1, x1, #(1 << 3)       // Enable
     msr     S3_6_C12_C12_5, x1
 1:  isb
     ubfx    x1, x0, #8, #4          // EL2 there?
@@ -75,31 +100,13 @@ at_el2:
 
 level_is_set:
     msr     spsel, #1
-    adrp    x20, _start
-    ldr     x0, =({ROM_START})
-    ldr     x1, =({ROM_END})
-    cmp     x20, x0
-    b.lo    in_ram
-    cmp     x20, x1
-    b.hs    in_ram
-
-    // Started from ROM, which nothing can write and where all CPUs may arrive: park all but the first.
-    mrs     x0, mpidr_el1
-    tst     x0, #0xffffff
-    b.eq    2f
-1:  wfe
-    b       1b
-2:  ldr     x22, =({ROM_SCRATCH})
-    adr     x23, in_ram
-    b       move_image
-
-in_ram:
     bl      settle_image
     bl      early_mmu_on
-    adrp    x0, __early_stack_end
-    mov     sp, x0
+    adrp    x2, __early_stack_end   // the stack grows down from here, the heap of early_main up to x24
+    mov     sp, x2
     mov     x0, x19
     mov     x1, x20
+    mov     x3, x24
     bl      early_main              // x0: device tree, x1: final base
     mov     x21, x0
     mov     x22, x1
@@ -149,7 +156,7 @@ move_image:
     mov     x20, x22
     br      x23
 
-// Applies the relocations of the image at x20 and clears its .bss.
+// Applies the relocations of the image at x20, clears its .bss and sets its exception vectors.
 settle_image:
     adrp    x1, __rela_start
     add     x1, x1, :lo12:__rela_start
@@ -170,7 +177,15 @@ settle_image:
     b.hs    4f
     stp     xzr, xzr, [x1], #16
     b       3b
-4:  ret
+4:  adrp    x0, vectors
+    add     x0, x0, :lo12:vectors
+    mrs     x1, currentel
+    cmp     x1, #(2 << 2)
+    b.ne    5f
+    msr     vbar_el2, x0
+    ret
+5:  msr     vbar_el1, x0
+    ret
 
 // Turns MMU and caches on over a map of 1 GiB blocks (39-bit addresses, level 1): normal memory for the gibibytes of the
 // image, of the start of RAM and of the device tree; device memory for the early console; nothing else, so that early_main
@@ -178,7 +193,7 @@ settle_image:
 early_mmu_on:
     // Lines that were written with the caches off must not be shadowed by stale ones.
     mov     x0, x20
-    adrp    x1, __early_stack_end
+    mov     x1, x24
 1:  dc      ivac, x0
     add     x0, x0, #16
     cmp     x0, x1
@@ -232,7 +247,8 @@ early_mmu_on:
     dsb     sy
     isb
     mrs     x1, sctlr_el2
-    orr     x1, x1, #0x5            // M, C
+    orr     x1, x1, #(1 << 0)       // M
+    orr     x1, x1, #(1 << 2)       // C
     orr     x1, x1, #(1 << 12)      // I
     msr     sctlr_el2, x1
     isb
@@ -250,7 +266,8 @@ early_mmu_on:
     dsb     sy
     isb
     mrs     x1, sctlr_el1
-    orr     x1, x1, #0x5
+    orr     x1, x1, #(1 << 0)
+    orr     x1, x1, #(1 << 2)
     orr     x1, x1, #(1 << 12)
     msr     sctlr_el1, x1
     isb

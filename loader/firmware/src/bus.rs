@@ -1,0 +1,71 @@
+//! Single accesses at any address, faults caught: for `md` and `mw`.
+
+use hal::system::BusFault;
+use hal::{PhysAddr, Width};
+
+/// What the accesses of `exceptions.s` return in x0 and x1.
+#[repr(C)]
+struct Outcome {
+    value: u64,
+    syndrome: u64,
+}
+
+unsafe extern "C" {
+    fn bus_load_8(address: u64) -> Outcome;
+    fn bus_load_16(address: u64) -> Outcome;
+    fn bus_load_32(address: u64) -> Outcome;
+    fn bus_load_64(address: u64) -> Outcome;
+    fn bus_store_8(address: u64, value: u64) -> Outcome;
+    fn bus_store_16(address: u64, value: u64) -> Outcome;
+    fn bus_store_32(address: u64, value: u64) -> Outcome;
+    fn bus_store_64(address: u64, value: u64) -> Outcome;
+}
+
+/// Reads one value; a misaligned or refused access is an error.
+pub(crate) fn read(address: PhysAddr, width: Width) -> Result<u64, BusFault> {
+    let load = match width {
+        Width::Byte => bus_load_8,
+        Width::Half => bus_load_16,
+        Width::Word => bus_load_32,
+        Width::Double => bus_load_64,
+    };
+    check_alignment(address, width)?;
+    // SAFETY: a fault is caught (`handle_exception`). A read may have side effects on a device: that is what the person at
+    // the console asked for. Rust's own data is only looked at, by an opaque call.
+    outcome(address, unsafe { load(address.get()) })
+}
+
+/// Writes one value; a misaligned or refused access is an error. The caller keeps it off the loader's own memory.
+pub(crate) fn write(address: PhysAddr, width: Width, value: u64) -> Result<(), BusFault> {
+    let store = match width {
+        Width::Byte => bus_store_8,
+        Width::Half => bus_store_16,
+        Width::Word => bus_store_32,
+        Width::Double => bus_store_64,
+    };
+    check_alignment(address, width)?;
+    // SAFETY: a fault is caught; `hal::System::bus_write` demands that this is not the loader's memory, so no Rust object
+    // changes.
+    outcome(address, unsafe { store(address.get(), value) }).map(|_| ())
+}
+
+/// Device memory takes only aligned accesses; say so before the hardware does.
+fn check_alignment(address: PhysAddr, width: Width) -> Result<(), BusFault> {
+    /// ESR of a data abort at the same level with an alignment fault (EC 0x25, DFSC 0x21).
+    const ALIGNMENT_FAULT: u64 = 0x9600_0021;
+    if address.is_aligned(width.bytes()) {
+        Ok(())
+    } else {
+        Err(BusFault {
+            address,
+            syndrome: ALIGNMENT_FAULT,
+        })
+    }
+}
+
+fn outcome(address: PhysAddr, outcome: Outcome) -> Result<u64, BusFault> {
+    match outcome.syndrome {
+        0 => Ok(outcome.value),
+        syndrome => Err(BusFault { address, syndrome }),
+    }
+}

@@ -1,0 +1,37 @@
+//! The assembly of start-up, map switch and jump.
+
+use core::arch::global_asm;
+
+use crate::board::{EARLY_UART, RAM_START, ROM_END, ROM_SCRATCH, ROM_START};
+use crate::layout::{EXCEPTION_STACK_SIZE, STACKS_END};
+
+global_asm!(
+    include_str!("entry.s"),
+    ROM_START = const ROM_START,
+    ROM_END = const ROM_END,
+    ROM_SCRATCH = const ROM_SCRATCH,
+    RAM_START = const RAM_START,
+    EARLY_UART = const EARLY_UART,
+    STACKS_OFFSET = const STACKS_END,
+    EXCEPTION_STACK_SIZE = const EXCEPTION_STACK_SIZE,
+);
+
+// `options(raw)`: the macros' backslashes and braces are the assembler's.
+global_asm!(include_str!("exceptions.s"), options(raw));
+global_asm!(include_str!("memory.s"), options(raw));
+
+unsafe extern "C" {
+    /// Loads the translation table at `root`: see `entry.s`.
+    ///
+    /// # Safety
+    /// The table maps the code, the stacks and all data that the program uses as they are mapped now, or with fewer rights
+    /// that still suffice, and lives for ever.
+    pub(crate) fn switch_map(root: u64);
+
+    /// Leaves for `entry` with the MMU and the caches off.
+    ///
+    /// # Safety
+    /// `entry` is code that follows the arm64 boot protocol, cleaned to the point of coherency, as is the tree. Nothing of
+    /// the loader runs afterwards.
+    pub(crate) fn jump(entry: u64, device_tree: u64) -> !;
+}

@@ -1,0 +1,109 @@
+//! The final identity map: code read-execute, constants read-only, everything else execute-never, guard pages unmapped.
+
+use aarch64_cpu::registers::{CurrentEL, Readable};
+use aarch64_paging::MapError;
+use aarch64_paging::descriptor::{El1Attributes, El23Attributes, PagingAttributes};
+use aarch64_paging::idmap::IdMap;
+use aarch64_paging::paging::{El1And0, El2, MemoryRegion, TranslationRegime};
+use hal::Region;
+
+use crate::entry::switch_map;
+use crate::layout::Layout;
+use crate::ram_map::RamMap;
+
+/// Level 0: 48-bit addresses, as `switch_map` sets TCR.
+const ROOT_LEVEL: usize = 0;
+/// Everything below is device memory unless it is RAM: 40-bit addresses, which all boards' devices fit.
+const DEVICE_END: usize = 1 << 40;
+const ASID: usize = 0;
+
+/// The attributes of one translation regime.
+#[derive(Clone, Copy)]
+struct Rights<A> {
+    device: A,
+    read_write: A,
+    read_only: A,
+    execute: A,
+    unmapped: A,
+}
+
+const EL2: Rights<El23Attributes> = {
+    // MAIR index 0 is device nGnRnE, 1 normal write-back (`entry.s`).
+    let common = El23Attributes::VALID
+        .union(El23Attributes::ACCESSED)
+        .union(El23Attributes::USER_RES1);
+    let normal = common
+        .union(El23Attributes::ATTRIBUTE_INDEX_1)
+        .union(El23Attributes::INNER_SHAREABLE);
+    Rights {
+        device: common.union(El23Attributes::XN),
+        read_write: normal.union(El23Attributes::XN),
+        read_only: normal.union(El23Attributes::XN).union(El23Attributes::READ_ONLY),
+        execute: normal.union(El23Attributes::READ_ONLY),
+        unmapped: El23Attributes::empty(),
+    }
+};
+
+const EL1: Rights<El1Attributes> = {
+    let common = El1Attributes::VALID.union(El1Attributes::ACCESSED);
+    let never = El1Attributes::UXN.union(El1Attributes::PXN);
+    let normal = common
+        .union(El1Attributes::ATTRIBUTE_INDEX_1)
+        .union(El1Attributes::INNER_SHAREABLE);
+    Rights {
+        device: common.union(never),
+        read_write: normal.union(never),
+        read_only: normal.union(never).union(El1Attributes::READ_ONLY),
+        execute: normal.union(El1Attributes::UXN).union(El1Attributes::READ_ONLY),
+        unmapped: El1Attributes::empty(),
+    }
+};
+
+/// Builds the map for `ram` and the loader at `layout`, and switches to it.
+///
+/// # Errors
+/// [`MapError`] if a bank lies beyond 48 bits.
+pub(crate) fn activate(ram: &RamMap, layout: &Layout) -> Result<(), MapError> {
+    let root = if CurrentEL.read(CurrentEL::EL) == 2 {
+        build(IdMap::new(ROOT_LEVEL, El2), &EL2, ram, layout)?
+    } else {
+        build(IdMap::with_asid(ASID, ROOT_LEVEL, El1And0), &EL1, ram, layout)?
+    };
+    // SAFETY: the map holds the loader's region with the rights that its parts need and all other RAM read-write; `build`
+    // leaked it, so it lives for ever.
+    unsafe { switch_map(root) };
+    Ok(())
+}
+
+fn build<R>(mut map: IdMap<R>, rights: &Rights<R::Attributes>, ram: &RamMap, layout: &Layout) -> Result<u64, MapError>
+where
+    R: TranslationRegime,
+    R::Attributes: PagingAttributes,
+{
+    let mut set = |(start, end): (usize, usize), attributes| map.map_range(&MemoryRegion::new(start, end), attributes);
+    set((0, DEVICE_END), rights.device)?;
+    for bank in &ram.banks {
+        set(pages(*bank), rights.read_write)?;
+    }
+    for reserved in ram.reserved.iter().filter(|reserved| reserved.no_map) {
+        set(pages(reserved.region), rights.unmapped)?;
+    }
+    // The loader: first nothing, so that the gaps between its parts are guards, then the parts.
+    set((layout.text().0, layout.heap().0), rights.unmapped)?;
+    set(layout.text(), rights.execute)?;
+    set(layout.rodata(), rights.read_only)?;
+    for part in [layout.data(), layout.stack(), layout.exception_stack()] {
+        set(part, rights.read_write)?;
+    }
+    map.mark_active();
+    let root = map.root_address().0 as u64;
+    core::mem::forget(map);
+    Ok(root)
+}
+
+/// The whole pages of a region. A bank's odd end stays device memory; so does a reservation's.
+fn pages(region: Region) -> (usize, usize) {
+    let start = region.start().get() as usize;
+    let end = region.end().get() as usize;
+    (start.next_multiple_of(4096), end & !4095)
+}

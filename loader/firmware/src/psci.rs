@@ -1,0 +1,68 @@
+//! Reset and power through PSCI (Arm DEN 0022): the calls go by SMC or HVC, as the device tree's `/psci` says.
+//!
+//! The conduit is kept in the software thread ID register of the exception level (TPIDR_ELx), so that a panic finds it
+//! without any memory.
+
+use aarch64_cpu::registers::{CurrentEL, Readable, TPIDR_EL1, TPIDR_EL2, Writeable};
+use loader_core::devicetree::Tree;
+use smccc::psci;
+use smccc::{Hvc, Smc};
+
+const NONE: u64 = 0;
+const SMC: u64 = 1;
+const HVC: u64 = 2;
+
+/// Reads the conduit from the tree's `/psci` node and keeps it.
+pub(crate) fn init(tree: &Tree) {
+    let method = tree.find("/psci").and_then(|node| tree.str(node, "method"));
+    keep(match method {
+        Some("smc") => SMC,
+        Some("hvc") => HVC,
+        _ => NONE,
+    });
+}
+
+fn at_el2() -> bool {
+    CurrentEL.read(CurrentEL::EL) == 2
+}
+
+fn keep(conduit: u64) {
+    if at_el2() {
+        TPIDR_EL2.set(conduit)
+    } else {
+        TPIDR_EL1.set(conduit)
+    }
+}
+
+fn conduit() -> u64 {
+    if at_el2() { TPIDR_EL2.get() } else { TPIDR_EL1.get() }
+}
+
+const ABSENT: &str = "the device tree has no /psci node, so there is no firmware to ask";
+
+/// Resets the machine (SYSTEM_RESET). Returns only if that is refused, with the reason.
+pub(crate) fn reset() -> &'static str {
+    let refused = match conduit() {
+        SMC => psci::system_reset::<Smc>(),
+        HVC => psci::system_reset::<Hvc>(),
+        _ => return ABSENT,
+    };
+    explain(refused)
+}
+
+/// Switches the machine off (SYSTEM_OFF). Returns only if that is refused, with the reason.
+pub(crate) fn power_off() -> &'static str {
+    let refused = match conduit() {
+        SMC => psci::system_off::<Smc>(),
+        HVC => psci::system_off::<Hvc>(),
+        _ => return ABSENT,
+    };
+    explain(refused)
+}
+
+fn explain<E>(outcome: Result<(), E>) -> &'static str {
+    match outcome {
+        Ok(()) => "the firmware came back from the call",
+        Err(_) => "the firmware refuses (PSCI error)",
+    }
+}
