@@ -4,6 +4,7 @@
 //! firmware and is not trusted: [`Tree::parse`] checks all of it once, within the limits below, and what it returns is
 //! a plain data structure on which no accessor can fail for the blob's sake.
 
+mod device;
 mod edit;
 mod emit;
 mod error;

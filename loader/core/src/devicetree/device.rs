@@ -1,0 +1,238 @@
+//! Device nodes as drivers' probes want them: registers at CPU addresses, PCI windows.
+
+use alloc::borrow::ToOwned;
+use alloc::vec::Vec;
+
+use hal::node::{PciRange, PciSpace};
+use hal::{NodeInfo, PhysAddr, Region};
+
+use super::{NodeId, Tree};
+
+/// One entry of a bus node's `ranges` (Devicetree Specification, section 2.3.8).
+struct Range<'a> {
+    child: &'a [u8],
+    parent: u64,
+    size: u64,
+}
+
+impl Tree {
+    /// The enabled nodes that have a `compatible`, in tree order, with their `reg` translated to CPU addresses. Entries that
+    /// no `ranges` maps, or that cannot be read, are left out: no driver could use them.
+    #[must_use]
+    pub fn devices(&self) -> Vec<NodeInfo> {
+        let is_device = |id: &NodeId| self.property(*id, "compatible").is_some() && self.is_enabled(*id);
+        self.nodes().filter(is_device).map(|id| self.device(id)).collect()
+    }
+
+    /// One node as a device.
+    #[must_use]
+    pub fn device(&self, id: NodeId) -> NodeInfo {
+        NodeInfo {
+            path: self.path(id),
+            compatible: self.strings(id, "compatible").map(ToOwned::to_owned).collect(),
+            reg: self.cpu_regions(id),
+            pci_ranges: if self.str(id, "device_type") == Some("pci") {
+                self.pci_ranges(id)
+            } else {
+                Vec::new()
+            },
+            bus_range: self.bus_range(id),
+        }
+    }
+
+    fn cpu_regions(&self, id: NodeId) -> Vec<Region> {
+        let entries = self.reg(id).unwrap_or_default();
+        let translated = entries.into_iter().filter_map(|(address, size)| {
+            let start = self.to_cpu(self.parent(id)?, address, size)?;
+            Region::new(PhysAddr(start), size)
+        });
+        translated.collect()
+    }
+
+    /// The CPU address of `size` bytes at `address` on the bus below `bus`.
+    fn to_cpu(&self, bus: NodeId, address: u64, size: u64) -> Option<u64> {
+        let (mut bus, mut address) = (bus, address);
+        while let Some(parent) = self.parent(bus) {
+            if !self.property(bus, "ranges")?.is_empty() {
+                address = self.ranges(bus)?.into_iter().find_map(|range| {
+                    let offset = address.checked_sub(number(range.child)?)?;
+                    let fits = offset.checked_add(size)? <= range.size;
+                    fits.then(|| range.parent.checked_add(offset))?
+                })?;
+            }
+            bus = parent;
+        }
+        Some(address)
+    }
+
+    fn ranges(&self, bus: NodeId) -> Option<Vec<Range<'_>>> {
+        let bytes = |cells: u32| usize::try_from(cells).ok()?.checked_mul(4).filter(|bytes| *bytes <= 12);
+        let child = bytes(self.address_cells(bus))?;
+        let parent = bytes(self.address_cells(self.parent(bus)?))?;
+        let size = bytes(self.size_cells(bus))?;
+        let entry = child
+            .checked_add(parent)?
+            .checked_add(size)
+            .filter(|entry| *entry != 0)?;
+        let entries = self.property(bus, "ranges")?.chunks_exact(entry);
+        let parent_end = child.checked_add(parent)?;
+        entries
+            .map(|entry| {
+                Some(Range {
+                    child: entry.get(..child)?,
+                    parent: number(entry.get(child..parent_end)?)?,
+                    size: number(entry.get(parent_end..)?)?,
+                })
+            })
+            .collect()
+    }
+
+    /// The windows of a PCI host bridge (IEEE 1275 PCI binding, section 3.1.4.1.2), CPU addresses as the bridge's parent has them.
+    fn pci_ranges(&self, bridge: NodeId) -> Vec<PciRange> {
+        let window = |range: Range<'_>| {
+            let (high, low) = range.child.split_at_checked(4)?;
+            let flags = number(high)?;
+            let space = match flags >> 24 & 3 {
+                0 => PciSpace::Config,
+                1 => PciSpace::Io,
+                2 => PciSpace::Memory32,
+                _ => PciSpace::Memory64,
+            };
+            let start = self.to_cpu(self.parent(bridge)?, range.parent, range.size)?;
+            let cpu = Region::new(PhysAddr(start), range.size)?;
+            Some(PciRange {
+                space,
+                bus_address: number(low)?,
+                cpu,
+                prefetchable: flags >> 30 & 1 != 0,
+            })
+        };
+        self.ranges(bridge)
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(window)
+            .collect()
+    }
+
+    fn bus_range(&self, id: NodeId) -> Option<(u8, u8)> {
+        match self.cells(id, "bus-range")?.as_slice() {
+            [first, last] => Some((u8::try_from(*first).ok()?, u8::try_from(*last).ok()?)),
+            _ => None,
+        }
+    }
+}
+
+/// The big-endian number in up to three cells, if it fits 64 bits.
+fn number(cells: &[u8]) -> Option<u64> {
+    cells.iter().try_fold(0u64, |number, byte| {
+        number.checked_mul(256)?.checked_add(u64::from(*byte))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use hal::node::{PciRange, PciSpace};
+    use hal::{PhysAddr, Region};
+
+    use crate::devicetree::{NodeId, Tree};
+
+    fn region(start: u64, len: u64) -> Region {
+        Region::new(PhysAddr(start), len).unwrap()
+    }
+
+    fn cells(values: &[u32]) -> alloc::vec::Vec<u8> {
+        values.iter().flat_map(|value| value.to_be_bytes()).collect()
+    }
+
+    fn bus(tree: &mut Tree, parent: NodeId, name: &str, ranges: Option<&[u32]>) -> NodeId {
+        let id = tree.add(parent, name).unwrap();
+        tree.set_u32(id, "#address-cells", 1).unwrap();
+        tree.set_u32(id, "#size-cells", 1).unwrap();
+        if let Some(ranges) = ranges {
+            tree.set(id, "ranges", &cells(ranges)).unwrap();
+        }
+        id
+    }
+
+    fn device(tree: &mut Tree, parent: NodeId, reg: &[u32]) -> NodeId {
+        let id = tree.add(parent, "serial@1000").unwrap();
+        tree.set_strings(id, "compatible", &["arm,pl011", "arm,primecell"])
+            .unwrap();
+        tree.set(id, "reg", &cells(reg)).unwrap();
+        id
+    }
+
+    #[test]
+    fn registers_are_translated_through_every_bus() {
+        let mut tree = Tree::new();
+        let root = tree.root();
+        let outer = bus(
+            &mut tree,
+            root,
+            "soc",
+            Some(&[0x1000_0000, 0, 0xfe00_0000, 0x0100_0000]),
+        );
+        let inner = bus(&mut tree, outer, "apb", Some(&[0, 0x1020_0000, 0x10_0000]));
+        let uart = device(&mut tree, inner, &[0x1000, 0x200, 0xf_ffff, 2]);
+        let info = tree.device(uart);
+        assert_eq!(
+            info.reg,
+            vec![region(0xfe20_1000, 0x200)],
+            "the second entry leaves the inner bus's range"
+        );
+        assert_eq!(info.path, "/soc/apb/serial@1000");
+        assert_eq!(info.compatible, ["arm,pl011", "arm,primecell"]);
+        assert_eq!(tree.devices(), vec![info]);
+    }
+
+    #[test]
+    fn empty_ranges_are_identity_and_absent_ones_a_wall() {
+        let mut tree = Tree::new();
+        let root = tree.root();
+        let open = bus(&mut tree, root, "open", Some(&[]));
+        let closed = bus(&mut tree, root, "closed", None);
+        let seen = device(&mut tree, open, &[0x900_0000, 0x1000]);
+        let hidden = device(&mut tree, closed, &[0x900_0000, 0x1000]);
+        assert_eq!(tree.device(seen).reg, vec![region(0x900_0000, 0x1000)]);
+        assert!(tree.device(hidden).reg.is_empty());
+    }
+
+    #[test]
+    fn pci_windows_of_qemu_virt() {
+        let mut tree = Tree::new();
+        let pcie = tree.add(tree.root(), "pcie@10000000").unwrap();
+        tree.set_strings(pcie, "compatible", &["pci-host-ecam-generic"])
+            .unwrap();
+        tree.set_strings(pcie, "device_type", &["pci"]).unwrap();
+        tree.set_u32(pcie, "#address-cells", 3).unwrap();
+        tree.set_u32(pcie, "#size-cells", 2).unwrap();
+        tree.set(pcie, "reg", &cells(&[0x40, 0x1000_0000, 0x1000_0000]))
+            .unwrap();
+        tree.set(pcie, "bus-range", &cells(&[0, 0xff])).unwrap();
+        let io = [0x100_0000, 0, 0, 0, 0x3eff_0000, 0, 0x1_0000];
+        let low = [0x200_0000, 0, 0x1000_0000, 0, 0x1000_0000, 0, 0x2eff_0000];
+        let high = [0x300_0000, 0x80, 0, 0x80, 0, 0x80, 0];
+        tree.set(pcie, "ranges", &cells(&[io, low, high].concat())).unwrap();
+        let info = tree.device(pcie);
+        let window = |space, bus_address, cpu| PciRange {
+            space,
+            bus_address,
+            cpu,
+            prefetchable: false,
+        };
+        let expected = vec![
+            window(PciSpace::Io, 0, region(0x3eff_0000, 0x1_0000)),
+            window(PciSpace::Memory32, 0x1000_0000, region(0x1000_0000, 0x2eff_0000)),
+            window(
+                PciSpace::Memory64,
+                0x80_0000_0000,
+                region(0x80_0000_0000, 0x80_0000_0000),
+            ),
+        ];
+        assert_eq!(info.reg, vec![region(0x40_1000_0000, 0x1000_0000)]);
+        assert_eq!(info.pci_ranges, expected);
+        assert_eq!(info.bus_range, Some((0, 0xff)));
+    }
+}
