@@ -10,6 +10,7 @@ use hal::{Clock, PhysAddr, System};
 
 use crate::commands::Command;
 use crate::console::Terminal;
+use crate::env::Environment;
 use crate::memory::Memory;
 
 /// The machine as commands see it. One exists at run time; tests and the simulator make their own.
@@ -18,6 +19,8 @@ pub struct Context {
     pub terminal: Terminal,
     /// Time.
     pub clock: Rc<dyn Clock>,
+    /// The environment variables.
+    pub env: Environment,
     /// RAM: banks, reservations, loaded files, claims.
     pub memory: Memory,
     /// Reset, power, exception level, bus accesses, the jump.

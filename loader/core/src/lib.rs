@@ -22,5 +22,6 @@ pub mod commands;
 pub mod console;
 pub mod context;
 pub mod devicetree;
+pub mod env;
 pub mod image;
 pub mod memory;

@@ -1,0 +1,167 @@
+//! The environment: named strings that scripts, commands and people share.
+
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+
+use thiserror::Error;
+
+/// Why a variable cannot be set.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EnvError {
+    /// The name is empty or has a character that would break `printenv` or `${}`.
+    #[error("\"{name}\" cannot name a variable: a name is printable, without blank and without '='")]
+    BadName {
+        /// The name, escaped.
+        name: String,
+    },
+    /// All variables together would exceed [`Environment::LIMIT`].
+    #[error("the environment is full: {name} needs {needed} bytes and {room} are left")]
+    Full {
+        /// The variable that was to be set.
+        name: String,
+        /// What it takes, in bytes.
+        needed: usize,
+        /// What there is, in bytes.
+        room: usize,
+    },
+}
+
+/// The variables, sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+}
+
+impl Environment {
+    /// How many bytes all variables may take, as `name=value` with a terminator each.
+    pub const LIMIT: usize = 256 * 1024;
+
+    /// The variables of a `default.env`: one `name=value` a line; empty lines and lines that begin with `#` do not count.
+    #[must_use]
+    pub fn from_defaults(text: &str) -> Self {
+        let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
+        let variables = lines.filter_map(|line| line.split_once('='));
+        Self {
+            variables: variables
+                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .collect(),
+        }
+    }
+
+    /// The value of `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.variables.get(name).map(String::as_str)
+    }
+
+    /// Sets `name`. An empty value unsets it, as `setenv name` does.
+    ///
+    /// # Errors
+    /// [`EnvError`] if the name cannot be one, or there is no room.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
+        if value.is_empty() {
+            self.variables.remove(name);
+            return Ok(());
+        }
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=') {
+            return Err(EnvError::BadName {
+                name: name.escape_debug().to_string(),
+            });
+        }
+        let needed = entry_len(name, value);
+        let old = self.get(name).map_or(0, |old| entry_len(name, old));
+        let room = Self::LIMIT.saturating_sub(self.len().saturating_sub(old));
+        if needed > room {
+            return Err(EnvError::Full {
+                name: name.to_string(),
+                needed,
+                room,
+            });
+        }
+        self.variables.insert(name.to_string(), value.to_string());
+        Ok(())
+    }
+
+    /// Sets `name` to a number in bare hexadecimal, as `filesize` and `fileaddr` are. The loader's own names fit.
+    pub fn set_hex(&mut self, name: &str, value: u64) {
+        let _ = self.set(name, &alloc::format!("{value:x}"));
+    }
+
+    /// The number that `name` holds, hexadecimal with or without `0x`.
+    #[must_use]
+    pub fn hex(&self, name: &str) -> Option<u64> {
+        let value = self.get(name)?.trim();
+        let digits = value
+            .strip_prefix("0x")
+            .or_else(|| value.strip_prefix("0X"))
+            .unwrap_or(value);
+        u64::from_str_radix(digits, 16).ok()
+    }
+
+    /// All variables, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// What all variables take, in bytes, as `name=value` with a terminator each.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.iter()
+            .map(|(name, value)| entry_len(name, value))
+            .fold(0, usize::saturating_add)
+    }
+
+    /// Whether there is no variable.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.variables.is_empty()
+    }
+}
+
+fn entry_len(name: &str, value: &str) -> usize {
+    name.len().saturating_add(value.len()).saturating_add(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::Environment;
+
+    #[test]
+    fn defaults_are_lines() {
+        let env = Environment::from_defaults("# comment\n\nbootdelay=2\nbootcmd=dhcp; a=b\n");
+        assert_eq!(env.get("bootcmd"), Some("dhcp; a=b"));
+        assert_eq!(env.iter().count(), 2);
+    }
+
+    #[test]
+    fn an_empty_value_unsets() {
+        let mut env = Environment::default();
+        env.set("a", "1").unwrap();
+        env.set("a", "").unwrap();
+        assert!(env.is_empty());
+    }
+
+    #[test]
+    fn names_and_room_are_checked() {
+        let mut env = Environment::default();
+        assert!(env.set("a=b", "1").is_err());
+        assert!(env.set("", "1").is_err());
+        env.set("big", &"x".repeat(Environment::LIMIT - 5)).unwrap();
+        let error = env.set("b", "y").unwrap_err().to_string();
+        assert_eq!(error, "the environment is full: b needs 4 bytes and 0 are left");
+        env.set("big", "small").unwrap();
+    }
+
+    #[test]
+    fn numbers_are_hexadecimal() {
+        let mut env = Environment::default();
+        env.set_hex("filesize", 0x1a09fc0);
+        assert_eq!(env.get("filesize"), Some("1a09fc0"));
+        env.set("loadaddr", "0x40200000").unwrap();
+        assert_eq!(env.hex("loadaddr"), Some(0x4020_0000));
+    }
+}
