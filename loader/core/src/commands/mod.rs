@@ -2,6 +2,8 @@
 //!
 //! To add a command: a file with `pub(crate) const COMMAND: Command`, its `mod` line and its [`COMMANDS`] line below.
 
+mod fdt;
+
 use crate::context::{Args, CommandResult, Context};
 
 /// A command: its name, its texts and the function that runs it.
@@ -26,7 +28,7 @@ pub struct Command {
 }
 
 /// All commands, sorted by name.
-pub const COMMANDS: &[Command] = &[];
+pub const COMMANDS: &[Command] = &[fdt::COMMAND];
 
 #[cfg(test)]
 mod tests {

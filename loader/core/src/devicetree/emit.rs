@@ -25,6 +25,26 @@ impl Tree {
     /// # Errors
     /// [`EmitError::TooLarge`] if the blob would have 4 GiB or more. [`EmitError::Writer`] if `vm-fdt` refuses.
     pub fn emit(&self, slack: usize) -> Result<Vec<u8>, EmitError> {
+        let mut blob = self.emit_exact()?;
+        let len = blob.len().checked_add(slack).ok_or(EmitError::TooLarge)?;
+        announce(&mut blob, len)?;
+        blob.resize(len, 0);
+        Ok(blob)
+    }
+
+    /// As [`Tree::emit`], for a place of `room` bytes: `totalsize` announces all of them, and the bytes after the
+    /// blob's own, which need not be written, are left to what is there. A blob that is longer announces its length.
+    ///
+    /// # Errors
+    /// As [`Tree::emit`].
+    pub fn emit_into(&self, room: usize) -> Result<Vec<u8>, EmitError> {
+        let mut blob = self.emit_exact()?;
+        let len = blob.len().max(room);
+        announce(&mut blob, len)?;
+        Ok(blob)
+    }
+
+    fn emit_exact(&self) -> Result<Vec<u8>, EmitError> {
         let mut writer = Writer::new(&self.reservations)?;
         writer.fdt.set_boot_cpuid_phys(self.boot_cpuid);
         let mut open: Vec<FdtWriterNode> = Vec::new();
@@ -39,7 +59,7 @@ impl Tree {
         while !open.is_empty() {
             writer.end_node(open.pop())?;
         }
-        writer.finish(slack)
+        writer.finish()
     }
 }
 
@@ -99,7 +119,7 @@ impl<'a> Writer<'a> {
         self.at = self.at.saturating_add(fixed).saturating_add(padded.next_multiple_of(4));
     }
 
-    fn finish(self, slack: usize) -> Result<Vec<u8>, EmitError> {
+    fn finish(self) -> Result<Vec<u8>, EmitError> {
         let mut blob = self.fdt.finish().map_err(writer_error)?;
         let structs = usize::try_from(field(&blob, OFF_DT_STRUCT)).map_err(|_| EmitError::TooLarge)?;
         for (at, name) in &self.node_names {
@@ -122,10 +142,6 @@ impl<'a> Writer<'a> {
             patch(&mut blob, structs.saturating_add(*at), &offset.to_be_bytes());
         }
         patch(&mut blob, SIZE_DT_STRINGS, &strings_len.to_be_bytes());
-        let len = blob.len().checked_add(slack).ok_or(EmitError::TooLarge)?;
-        let total = u32::try_from(len).map_err(|_| EmitError::TooLarge)?;
-        blob.resize(len, 0);
-        patch(&mut blob, TOTALSIZE, &total.to_be_bytes());
         Ok(blob)
     }
 }
@@ -141,6 +157,12 @@ fn node_stand_in(len: usize) -> String {
         .chain(core::iter::repeat("0"))
         .take(len)
         .collect()
+}
+
+fn announce(blob: &mut [u8], len: usize) -> Result<(), EmitError> {
+    let total = u32::try_from(len).map_err(|_| EmitError::TooLarge)?;
+    patch(blob, TOTALSIZE, &total.to_be_bytes());
+    Ok(())
 }
 
 fn field(blob: &[u8], at: usize) -> u32 {

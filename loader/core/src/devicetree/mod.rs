@@ -16,6 +16,8 @@ mod tree;
 mod value;
 
 pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError, ValueError};
+pub use fdt::FdtHeader;
+pub use parse::parse_header;
 pub use print::{PrintNode, PrintValue};
 pub use tree::{NodeId, NodeIter, Reservation, Tree};
 pub use value::parse_value;

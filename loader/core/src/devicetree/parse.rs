@@ -50,6 +50,14 @@ impl Tree {
     }
 }
 
+/// The header of a blob, once it is known to lie within `blob` and to describe blocks that do.
+///
+/// # Errors
+/// [`ParseError`] as [`Tree::parse`] gives it for a bad header; the blocks are not read.
+pub fn parse_header(blob: &[u8]) -> Result<FdtHeader, ParseError> {
+    check_header(blob).map(|(header, _)| header)
+}
+
 fn error(kind: ParseErrorKind, offset: usize) -> ParseError {
     ParseError { kind, offset }
 }

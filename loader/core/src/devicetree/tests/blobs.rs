@@ -312,7 +312,7 @@ fn mutate(blob: &[u8], random: &mut Random) -> Vec<u8> {
 
 #[test]
 fn mutated_blobs_neither_panic_nor_give_a_tree_that_cannot_be_written() {
-    let mut random = Random(0x5eed_0f_51197a7);
+    let mut random = Random(0x0005_eed0_f511_97a7);
     let mut accepted = 0;
     for round in 0..20_000 {
         let (name, blob) = FIXTURES[round % FIXTURES.len()];

@@ -1,0 +1,40 @@
+//! `fdt print` and `fdt list`: nodes and properties as text.
+
+use super::working::WorkingTree;
+use super::{SubCommand, node_at, property_of};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::devicetree::{NodeId, PrintNode, PrintValue, Tree};
+use core::fmt::Write;
+
+pub(super) const PRINT: SubCommand = SubCommand {
+    name: "print",
+    aliases: &["p", "pr", "pri", "prin"],
+    usage: "print [<path> [<prop>]] - show a node and all below it, or one of its properties",
+    run: |context, args| run(context, args, Tree::print),
+};
+
+pub(super) const LIST: SubCommand = SubCommand {
+    name: "list",
+    aliases: &["l", "li", "lis"],
+    usage: "list [<path> [<prop>]] - show one node, or one of its properties",
+    run: |context, args| run(context, args, Tree::print_level),
+};
+
+fn run(context: &mut Context, args: Args<'_>, print: fn(&Tree, NodeId) -> PrintNode<'_>) -> CommandResult {
+    let (path, property) = match args {
+        [_] => ("/", None),
+        [_, path] => (path.as_str(), None),
+        [_, path, property] => (path.as_str(), Some(property.as_str())),
+        _ => return Err(CommandError::Usage),
+    };
+    let tree = WorkingTree::load(context)?.tree;
+    let node = node_at(&tree, path)?;
+    match property {
+        None => write!(context.terminal, "{}", print(&tree, node))?,
+        Some(name) => match property_of(&tree, node, name)? {
+            [] => context.say(format_args!("{path} {name}")),
+            value => context.say(format_args!("{name} = {}", PrintValue::new(value))),
+        },
+    }
+    Ok(Status::Success)
+}
