@@ -1,0 +1,164 @@
+//! The files that `scripts/setup` fetched: Xen, kernels, busybox, device trees; and what a guest says of itself.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use crate::console::{self, Console};
+use crate::initramfs;
+
+/// A guest file is missing.
+#[derive(Debug, thiserror::Error)]
+#[error("guest file {path} cannot be read: {source} (scripts/setup makes it)")]
+pub struct Error {
+    /// The file.
+    pub path: PathBuf,
+    /// Why it cannot be read.
+    pub source: std::io::Error,
+}
+
+/// The folder of guest files.
+#[derive(Clone, Debug)]
+pub struct Guests {
+    cache: PathBuf,
+}
+
+impl Guests {
+    /// Finds the folder as `scripts/setup` does: `$SLIPWAY_CACHE`, else `~/.cache/slipway`.
+    ///
+    /// # Errors
+    /// [`Error`] if no guest files are there.
+    pub fn open() -> Result<Self, Error> {
+        let home = || Path::new(&std::env::var_os("HOME").unwrap_or_default()).join(".cache/slipway");
+        let cache = std::env::var_os("SLIPWAY_CACHE").map_or_else(home, PathBuf::from);
+        let guests = Self { cache };
+        let path = guests.kernel();
+        match path.metadata() {
+            Ok(_) => Ok(guests),
+            Err(source) => Err(Error { path, source }),
+        }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.cache.join("guests").join(name)
+    }
+
+    /// Debian's Xen 4.17, an arm64 `Image`.
+    pub fn xen(&self) -> PathBuf {
+        self.file("xen")
+    }
+
+    /// The small Linux kernel (3 MB), an arm64 `Image`.
+    pub fn kernel(&self) -> PathBuf {
+        self.file("Image")
+    }
+
+    /// The small Linux kernel, gzip'ed.
+    pub fn kernel_gz(&self) -> PathBuf {
+        self.file("Image.gz")
+    }
+
+    /// Debian's kernel for virtual machines (27 MB), an arm64 `Image`.
+    pub fn debian_kernel(&self) -> PathBuf {
+        self.file("Image-debian")
+    }
+
+    /// The folder of Debian's device trees, in sub-folders by vendor.
+    pub fn device_trees(&self) -> PathBuf {
+        self.file("dtbs")
+    }
+
+    /// The TFTP server `atftpd`.
+    pub fn atftpd(&self) -> PathBuf {
+        self.cache.join("host/atftpd")
+    }
+
+    /// A ramdisk for the guest `name`: it prints the line that [`GuestReport::expect`] waits for, then gives a shell.
+    ///
+    /// # Errors
+    /// [`Error`] if busybox is missing.
+    pub fn ramdisk(&self, name: &str) -> Result<Vec<u8>, Error> {
+        let path = self.file("busybox");
+        let busybox = std::fs::read(&path).map_err(|source| Error { path, source })?;
+        Ok(initramfs::build(&busybox, name))
+    }
+}
+
+/// What a guest says of itself when its shell is there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct GuestReport {
+    /// Name given to its ramdisk.
+    pub name: String,
+    /// Kernel release.
+    pub kernel: String,
+    /// `MemTotal`, in KiB.
+    pub memory_kib: u64,
+    /// Number of CPUs.
+    pub cpus: u32,
+    /// Size of the ramdisk that its device tree names, in bytes; 0 if it names none.
+    pub ramdisk: u64,
+    /// `xen` where the kernel finds a hypervisor node in its device tree, else `none`.
+    pub hypervisor: String,
+    /// Command line.
+    pub cmdline: String,
+}
+
+impl GuestReport {
+    /// Waits until a guest reports itself on the console, Xen's prefix before its line or not.
+    ///
+    /// # Errors
+    /// As [`Console::expect`].
+    pub fn expect(console: &mut Console, timeout: Duration) -> Result<Self, console::Error> {
+        let regex = Self::regex();
+        let groups = console.expect_regex(&regex, timeout)?;
+        Ok(Self::from_groups(&groups))
+    }
+
+    fn regex() -> Regex {
+        let pattern = r"SLIPWAY-GUEST (\S+) up, kernel (\S+), memory (\d+) kB, cpus (\d+), ramdisk (\d+) bytes, hypervisor (\S+), cmdline ([^\r\n]*)\r?\n";
+        Regex::new(pattern).unwrap_or_else(|error| unreachable!("a constant: {error}"))
+    }
+
+    fn from_groups(groups: &[String]) -> Self {
+        let text = |index: usize| groups.get(index).cloned().unwrap_or_default();
+        // The expression lets digits pass only: a number that does not fit reads as 0 and fails the caller's comparison.
+        let number = |index| text(index).parse().unwrap_or(0);
+        Self {
+            name: text(1),
+            kernel: text(2),
+            memory_kib: number(3),
+            cpus: text(4).parse().unwrap_or(0),
+            ramdisk: number(5),
+            hypervisor: text(6),
+            cmdline: text(7),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_behind_xens_prefix() {
+        let line =
+            b"(XEN) DOM1: SLIPWAY-GUEST domU1 up, kernel 6.1.176, memory 120520 kB, cpus 2, ramdisk 987654 bytes, \
+            hypervisor none, cmdline console=ttyAMA0 rdinit=/init\r\n";
+        let captures = GuestReport::regex().captures(line).unwrap();
+        let groups: Vec<_> = captures
+            .iter()
+            .map(|g| String::from_utf8_lossy(g.unwrap().as_bytes()).into_owned())
+            .collect();
+        let expected = GuestReport {
+            name: "domU1".into(),
+            kernel: "6.1.176".into(),
+            memory_kib: 120_520,
+            cpus: 2,
+            ramdisk: 987_654,
+            hypervisor: "none".into(),
+            cmdline: "console=ttyAMA0 rdinit=/init".into(),
+        };
+        assert_eq!(GuestReport::from_groups(&groups), expected);
+    }
+}

@@ -1,0 +1,328 @@
+//! A machine to be: what its description says, what the caller changes, and the QEMU command line that follows.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde::Deserialize;
+
+use crate::console::{self, Console};
+
+/// A machine's description cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The description cannot be read.
+    #[error("machine description {path} cannot be read: {source}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The description is not valid.
+    #[error("machine description {path} is not valid: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: toml::de::Error,
+    },
+}
+
+/// How the machine gets at the network.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Nic {
+    /// No network card.
+    None,
+    /// QEMU's built-in network, 10.0.2.0/24: DHCP, and TFTP at 10.0.2.2 if a folder is given.
+    User {
+        /// Folder that the built-in TFTP server offers.
+        tftp: Option<PathBuf>,
+    },
+    /// A tap interface that exists already (see [`crate::network`]).
+    Tap {
+        /// Name of the interface.
+        interface: String,
+    },
+}
+
+/// Which network card the machine has.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum NicModel {
+    /// virtio network on PCI.
+    VirtioPci,
+    /// virtio network on MMIO, virtio 1 registers.
+    VirtioMmio,
+    /// virtio network on MMIO, registers of the draft before virtio 1 (QEMU's default).
+    VirtioMmioLegacy,
+}
+
+/// What the machine runs first.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Firmware {
+    /// Flat image mapped at the reset address (`-bios`).
+    Bios(PathBuf),
+    /// Image loaded to RAM by QEMU, which hands over a device tree in x0 (`-kernel`).
+    Kernel(PathBuf),
+}
+
+/// What `machines/NAME.toml` says.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    /// QEMU's machine type.
+    machine: String,
+    cpu: String,
+    /// RAM as QEMU's `-m` takes it.
+    memory: String,
+    smp: u32,
+    /// Version of the interrupt controller.
+    gic: u32,
+    nic: NicModel,
+}
+
+/// A machine to be started: a description, with the caller's changes.
+#[derive(Clone, Debug)]
+pub struct Machine {
+    description: Description,
+    el2: bool,
+    nic: Nic,
+    firmware: Option<Firmware>,
+    extra: Vec<OsString>,
+}
+
+impl Machine {
+    /// Reads the description `qemu/machines/NAME.toml`.
+    ///
+    /// # Errors
+    /// [`Error::Read`] if there is none of that name, [`Error::Parse`] if it is not valid.
+    pub fn load(name: &str) -> Result<Self, Error> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("machines")
+            .join(format!("{name}.toml"));
+        let text = std::fs::read_to_string(&path).map_err(|source| Error::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let description = toml::from_str(&text).map_err(|source| Error::Parse { path, source })?;
+        Ok(Self {
+            description,
+            el2: true,
+            nic: Nic::None,
+            firmware: None,
+            extra: Vec::new(),
+        })
+    }
+
+    /// Sets the CPU model, as QEMU's `-cpu` takes it.
+    pub fn cpu(mut self, cpu: &str) -> Self {
+        self.description.cpu = cpu.to_owned();
+        self
+    }
+
+    /// Sets the size of RAM, as QEMU's `-m` takes it.
+    pub fn memory(mut self, memory: &str) -> Self {
+        self.description.memory = memory.to_owned();
+        self
+    }
+
+    /// Sets the number of CPUs.
+    pub fn smp(mut self, cpus: u32) -> Self {
+        self.description.smp = cpus;
+        self
+    }
+
+    /// Sets the version of the interrupt controller: 2 or 3.
+    pub fn gic(mut self, version: u32) -> Self {
+        self.description.gic = version;
+        self
+    }
+
+    /// Leaves the virtualization extension out: firmware starts at EL1.
+    pub fn el1(mut self) -> Self {
+        self.el2 = false;
+        self
+    }
+
+    /// Connects the network.
+    pub fn nic(mut self, nic: Nic) -> Self {
+        self.nic = nic;
+        self
+    }
+
+    /// Sets the model of the network card.
+    pub fn nic_model(mut self, model: NicModel) -> Self {
+        self.description.nic = model;
+        self
+    }
+
+    /// Sets what the machine runs first.
+    pub fn firmware(mut self, firmware: Firmware) -> Self {
+        self.firmware = Some(firmware);
+        self
+    }
+
+    /// Adds arguments to QEMU's command line.
+    pub fn extra<I: IntoIterator<Item = A>, A: Into<OsString>>(mut self, arguments: I) -> Self {
+        self.extra.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// The QEMU command line, without the console's part.
+    pub fn arguments(&self) -> Vec<OsString> {
+        let description = &self.description;
+        let mut arguments: Vec<OsString> = vec!["-machine".into(), self.machine_option("").into()];
+        for (option, value) in [("-cpu", &description.cpu), ("-m", &description.memory)] {
+            arguments.extend([option.into(), value.into()]);
+        }
+        arguments.extend(["-smp".into(), description.smp.to_string().into()]);
+        arguments.extend(["-display", "none", "-audio", "none"].map(Into::into));
+        match &self.firmware {
+            Some(Firmware::Bios(path)) => arguments.extend(["-bios".into(), path.into()]),
+            Some(Firmware::Kernel(path)) => arguments.extend(["-kernel".into(), path.into()]),
+            None => {}
+        }
+        self.network_arguments(&mut arguments);
+        arguments.extend(self.extra.iter().cloned());
+        arguments
+    }
+
+    /// The value of `-machine`; `more` is appended to it.
+    fn machine_option(&self, more: &str) -> String {
+        let virtualization = if self.el2 { "on" } else { "off" };
+        let Description { machine, gic, .. } = &self.description;
+        format!("{machine},virtualization={virtualization},gic-version={gic}{more}")
+    }
+
+    fn network_arguments(&self, arguments: &mut Vec<OsString>) {
+        let mut netdev: OsString = match &self.nic {
+            Nic::None => return arguments.extend(["-nic".into(), "none".into()]),
+            Nic::User { .. } => "user,id=net0".into(),
+            Nic::Tap { interface } => format!("tap,id=net0,ifname={interface},script=no,downscript=no").into(),
+        };
+        if let Nic::User { tftp: Some(folder) } = &self.nic {
+            netdev.push(",tftp=");
+            // A comma ends an option's value, unless it is doubled.
+            netdev.push(folder.to_string_lossy().replace(',', ",,"));
+        }
+        // The card's option ROM is for PC firmware, and is a package of its own: do without.
+        let (device, legacy) = match self.description.nic {
+            NicModel::VirtioPci => ("virtio-net-pci,netdev=net0,romfile=", false),
+            NicModel::VirtioMmio => ("virtio-net-device,netdev=net0", false),
+            NicModel::VirtioMmioLegacy => ("virtio-net-device,netdev=net0", true),
+        };
+        arguments.extend(["-netdev".into(), netdev, "-device".into(), device.into()]);
+        arguments.extend(["-global".into(), format!("virtio-mmio.force-legacy={legacy}").into()]);
+    }
+
+    /// The command that starts QEMU. The kernel ends QEMU if the thread that started it ends first.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "qemu-system-aarch64"])
+            .args(self.arguments());
+        command
+    }
+
+    /// Starts the machine. `name` names its transcript, `target/qemu-logs/NAME.log`.
+    ///
+    /// # Errors
+    /// [`console::Error`] if QEMU cannot be started or does not answer on its monitor.
+    pub fn spawn(&self, name: &str) -> Result<Console, console::Error> {
+        Console::start(self.command(), name)
+    }
+
+    /// The device tree that QEMU generates for this machine when firmware is loaded, without starting it.
+    ///
+    /// With no firmware QEMU adds a GPIO block whose driver hangs guests, hence the stand-in for one.
+    ///
+    /// # Errors
+    /// [`crate::ToolError`] if QEMU fails.
+    pub fn dump_dtb(&self, to: &Path) -> Result<(), crate::ToolError> {
+        let stand_in = to.with_extension("firmware");
+        let failed = |source| crate::ToolError::Start {
+            program: "qemu-system-aarch64".into(),
+            source,
+        };
+        std::fs::write(&stand_in, [0; 64]).map_err(failed)?;
+        let machine = self.clone().nic(Nic::None);
+        let mut command = Command::new("qemu-system-aarch64");
+        command.args(machine.firmware(Firmware::Bios(stand_in.clone())).arguments());
+        command
+            .arg("-machine")
+            .arg(self.machine_option(&format!(",dumpdtb={}", to.display())));
+        let result = crate::tools::run(&mut command).map(drop);
+        std::fs::remove_file(&stand_in).map_err(failed)?;
+        result
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(machine: &Machine) -> String {
+        let arguments: Vec<_> = machine
+            .arguments()
+            .iter()
+            .map(|a| a.to_string_lossy().into_owned())
+            .collect();
+        arguments.join(" ")
+    }
+
+    #[test]
+    fn the_description_gives_the_command_line() {
+        let machine = Machine::load("virt").unwrap().firmware(Firmware::Bios("f.bin".into()));
+        assert_eq!(
+            line(&machine),
+            "-machine virt,virtualization=on,gic-version=2 -cpu cortex-a57 -m 1G -smp 2 -display none -audio none \
+             -bios f.bin -nic none"
+        );
+    }
+
+    #[test]
+    fn the_caller_overrides_the_description() {
+        let machine = Machine::load("virt")
+            .unwrap()
+            .cpu("max")
+            .memory("8G")
+            .smp(8)
+            .gic(3)
+            .el1();
+        let machine = machine
+            .firmware(Firmware::Kernel("f.bin".into()))
+            .extra(["-d", "guest_errors"]);
+        assert_eq!(
+            line(&machine),
+            "-machine virt,virtualization=off,gic-version=3 -cpu max -m 8G -smp 8 -display none -audio none \
+             -kernel f.bin -nic none -d guest_errors"
+        );
+    }
+
+    #[test]
+    fn each_network_has_its_card() {
+        let user = Machine::load("virt").unwrap().nic(Nic::User {
+            tftp: Some("/srv".into()),
+        });
+        assert!(line(&user).contains("-netdev user,id=net0,tftp=/srv -device virtio-net-pci,netdev=net0,romfile="));
+        let tap = user
+            .nic(Nic::Tap {
+                interface: "tap7".into(),
+            })
+            .nic_model(NicModel::VirtioMmioLegacy);
+        assert!(
+            line(&tap).contains("-netdev tap,id=net0,ifname=tap7,script=no,downscript=no -device virtio-net-device")
+        );
+        assert!(line(&tap).contains("-global virtio-mmio.force-legacy=true"));
+        let modern = tap.nic_model(NicModel::VirtioMmio);
+        assert!(line(&modern).contains("-global virtio-mmio.force-legacy=false"));
+    }
+
+    #[test]
+    fn an_unknown_machine_or_field_is_an_error() {
+        let message = Machine::load("no-such-machine").unwrap_err().to_string();
+        assert!(message.contains("machines/no-such-machine.toml"), "{message}");
+        toml::from_str::<Description>("machine = \"virt\"\nspeed = 1").unwrap_err();
+    }
+}
