@@ -21,6 +21,7 @@ mod layout;
 mod mmio;
 mod mmu;
 mod panic;
+mod platform;
 mod psci;
 mod ram;
 mod ram_map;

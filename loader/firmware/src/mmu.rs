@@ -14,7 +14,7 @@ use crate::ram_map::RamMap;
 /// Level 0: 48-bit addresses, as `switch_map` sets TCR.
 const ROOT_LEVEL: usize = 0;
 /// Everything below is device memory unless it is RAM: 40-bit addresses, which all boards' devices fit.
-const DEVICE_END: usize = 1 << 40;
+pub(crate) const DEVICE_END: usize = 1 << 40;
 const ASID: usize = 0;
 
 /// The attributes of one translation regime.

@@ -1,0 +1,44 @@
+//! What drivers' probes get: register windows, shared memory, the clock.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::vec::Vec;
+
+use hal::dma::DmaMemory;
+use hal::platform::Platform;
+use hal::registers::Registers;
+use hal::{Clock, Region};
+
+use crate::dma::DmaBlock;
+use crate::mmio::Mmio;
+use crate::mmu::DEVICE_END;
+use crate::ram_map::RamMap;
+
+/// The machine as drivers see it.
+pub(crate) struct Hardware {
+    ram: Vec<Region>,
+    clock: Rc<dyn Clock>,
+}
+
+impl Hardware {
+    /// The machine whose RAM is `ram`; the final map is active.
+    pub(crate) fn new(ram: &RamMap, clock: Rc<dyn Clock>) -> Self {
+        Self { ram: ram.banks.clone(), clock }
+    }
+}
+
+impl Platform for Hardware {
+    fn map(&self, region: Region) -> Option<Box<dyn Registers>> {
+        let is_device = region.end().get() <= DEVICE_END as u64 && !self.ram.iter().any(|bank| bank.overlaps(region));
+        // SAFETY: below DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
+        is_device.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
+    }
+
+    fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
+        Some(Box::new(DmaBlock::new(len)?))
+    }
+
+    fn clock(&self) -> Rc<dyn Clock> {
+        Rc::clone(&self.clock)
+    }
+}
