@@ -17,7 +17,8 @@ mod value;
 
 pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError, ValueError};
 pub use fdt::FdtHeader;
-pub use parse::parse_header;
+pub use parse::{parse_header, property_offset};
+pub(crate) use print::strings_of;
 pub use print::{PrintNode, PrintValue};
 pub use tree::{NodeId, NodeIter, Reservation, Tree};
 pub use value::parse_value;

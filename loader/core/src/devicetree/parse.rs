@@ -10,8 +10,9 @@ use super::{
     MAX_BLOCK_LEN, MAX_DEPTH, MAX_NAME_LEN, MAX_NODES, MAX_PROPERTIES, MAX_RESERVATIONS, is_node_name, is_property_name,
 };
 use alloc::collections::BTreeSet;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use fdt::nodes::AsNode;
 use fdt::parsing::{NoPanic, unaligned::UnalignedParser};
 use fdt::{Fdt, FdtHeader};
 
@@ -56,6 +57,20 @@ impl Tree {
 /// [`ParseError`] as [`Tree::parse`] gives it for a bad header; the blocks are not read.
 pub fn parse_header(blob: &[u8]) -> Result<FdtHeader, ParseError> {
     check_header(blob).map(|(header, _)| header)
+}
+
+/// Where in `blob` the value of a property begins, in bytes; `path` is a full path, as [`Tree::path`] gives it.
+pub fn property_offset(blob: &[u8], path: &str, name: &str) -> Option<usize> {
+    // The walk first: the crate must see only blobs that are sound.
+    Tree::parse(blob).ok()?;
+    let mut node = Blob::new_unaligned_fallible(blob).ok()?.root().ok()?.as_node();
+    for component in path.split('/').filter(|component| !component.is_empty()) {
+        // Not the crate's own search: it takes the first node that only begins with the name.
+        let mut children = node.children().ok()?.iter().filter_map(Result::ok);
+        node = children.find(|child| child.name().is_ok_and(|name| name.to_string() == component))?;
+    }
+    let value = node.raw_property(name).ok()??.value;
+    value.as_ptr().addr().checked_sub(blob.as_ptr().addr())
 }
 
 fn error(kind: ParseErrorKind, offset: usize) -> ParseError {

@@ -9,7 +9,9 @@ use hal::PhysAddr;
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "addr",
     aliases: &["ad", "add", "address"],
-    usage: "addr [-q] [<addr> [<size>]] - show or set where the working devicetree is",
+    usage: "\
+addr [-q] [<addr> [<size>]] - show or set where the working devicetree is
+addr -c - show where the devicetree is that the loader itself was given",
     run,
 };
 
@@ -23,6 +25,12 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         [] => {
             let address = working_address(context)?;
             context.say(format_args!("Working fdt: {:08x}", address.get()));
+            Ok(Status::Success)
+        }
+        [flag] if flag == "-c" => {
+            let address = context.env.hex("fdtcontroladdr");
+            let address = address.ok_or_else(|| CommandError::failed("the loader was given no devicetree"))?;
+            context.say(format_args!("Control fdt: {address:08x}"));
             Ok(Status::Success)
         }
         [address] => set(context, PhysAddr(hexadecimal(address)?), quiet),
@@ -45,9 +53,15 @@ fn set(context: &mut Context, address: PhysAddr, quiet: bool) -> CommandResult {
             Err(bad_blob(&error))
         };
     }
-    context.working_tree = Some(address);
-    context.say(format_args!("Working FDT set to {:x}", address.get()));
+    select(context, address);
     Ok(Status::Success)
+}
+
+/// Makes the tree at `address` the working tree, and says so.
+pub(super) fn select(context: &mut Context, address: PhysAddr) {
+    context.working_tree = Some(address);
+    context.env.set_hex("fdtaddr", address.get());
+    context.say(format_args!("Working FDT set to {:x}", address.get()));
 }
 
 fn expand(context: &mut Context, address: PhysAddr, size: u64) -> CommandResult {

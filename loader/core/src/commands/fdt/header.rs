@@ -4,13 +4,16 @@ use super::SubCommand;
 use super::working::{WorkingTree, bad_blob, working_address};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::{FdtHeader, parse_header};
+use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "header",
     aliases: &["he", "hea", "head"],
-    usage: "header - show the header",
+    usage: "\
+header - show the header
+header get <var> <member> - put one member of the header into a variable",
     run,
 };
 
@@ -21,6 +24,13 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         [_] => {
             let reservations = WorkingTree::load(context)?.tree.reservations().len();
             context.terminal.write_str(&listing(&header, reservations)?)?;
+            Ok(Status::Success)
+        }
+        [_, get, variable, member] if get == "get" => {
+            let found = members(&header).into_iter().find(|(name, _)| name == member);
+            let (_, value) =
+                found.ok_or_else(|| CommandError::failed(format!("the header has no member '{member}'")))?;
+            context.env.set(variable, &format!("{value:x}"))?;
             Ok(Status::Success)
         }
         _ => Err(CommandError::Usage),

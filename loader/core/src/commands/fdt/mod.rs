@@ -7,6 +7,7 @@
 mod addr;
 mod bootcpu;
 mod chosen;
+mod get;
 mod header;
 mod memory;
 mod mknode;
@@ -42,6 +43,7 @@ const SUB_COMMANDS: &[SubCommand] = &[
     addr::COMMAND,
     bootcpu::COMMAND,
     chosen::COMMAND,
+    get::COMMAND,
     header::COMMAND,
     print::LIST,
     memory::COMMAND,
@@ -60,9 +62,15 @@ pub(crate) const COMMAND: Command = Command {
     summary: "flattened device tree utility commands",
     usage: "\
 addr [-q] [<addr> [<size>]] - show or set where the working devicetree is
+addr -c - show where the devicetree is that the loader itself was given
 bootcpu <id> - set the id of the boot CPU
 chosen [<start> <size>] - make sure that /chosen is there, and set the initrd in it
+get value <var> <path> <prop> [<index>] - put a value, or the string or cell at <index>, into a variable
+get name <var> <path> <index> - put the name of the child at <index> into a variable
+get addr <var> <path> <prop> - put the address of a value into a variable
+get size <var> <path> [<prop>] - put the length of a value, or the number of children, into a variable
 header - show the header
+header get <var> <member> - put one member of the header into a variable
 list [<path> [<prop>]] - show one node, or one of its properties
 memory <addr> <size> - set the node /memory
 mknode <path> <node> - add a node below <path>

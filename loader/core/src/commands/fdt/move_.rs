@@ -1,5 +1,6 @@
 //! `fdt move`: a copy of a tree, to work on.
 
+use super::addr::select;
 use super::working::WorkingTree;
 use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
@@ -28,7 +29,6 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         return Err(CommandError::failed(message));
     }
     working.copy_to(context, to, length)?;
-    context.working_tree = Some(to);
-    context.say(format_args!("Working FDT set to {:x}", to.get()));
+    select(context, to);
     Ok(Status::Success)
 }

@@ -5,6 +5,7 @@ use super::{COMMAND, SUB_COMMANDS};
 use crate::console::Terminal;
 use crate::context::{CommandError, Context, Status};
 use crate::devicetree::Tree;
+use crate::env::Environment;
 use crate::memory::Memory;
 use alloc::boxed::Box;
 use alloc::format;
@@ -30,6 +31,7 @@ impl Bench {
         let context = Context {
             terminal: Terminal::new(Box::new(wire.clone())),
             clock: Rc::new(ManualClock::default()),
+            env: Environment::default(),
             memory: Memory::new(Box::new(VecRam::new(&[bank])), &[bank]),
             system: Box::new(FakeSystem::new(ExceptionLevel::El2)),
             working_tree: None,
@@ -412,4 +414,66 @@ fn numbers_are_hexadecimal() {
             format!("'{word}' is not a hexadecimal number of up to 64 bits")
         );
     }
+}
+
+#[test]
+fn get_puts_values_into_variables() {
+    let mut bench = Bench::new();
+    bench.type_line("set /n a <1>");
+    bench.type_line("set /n r <0xab 0xcdef 3>");
+    bench.type_line("mknode / x");
+    for (line, expected) in [
+        ("get value v /n a", "0x00000001"),
+        ("get value v /n l", "one"),
+        ("get value v /n l 1", "two"),
+        ("get value v /n r", "000000ab0000cdef00000003"),
+        ("get value v /n r 1", "0x0000CDEF"),
+        ("get name v / 0", "x"),
+        ("get name v / 1", "n"),
+        ("get size v /n r", "0x0000000C"),
+        ("get size v /", "2"),
+        ("header get v totalsize", "1000"),
+        ("header get v version", "11"),
+    ] {
+        bench.type_line("resize");
+        assert_eq!(bench.type_line(line), "");
+        assert_eq!(bench.context.env.get("v"), Some(expected), "{line}");
+    }
+    bench.type_line("get value v /n e");
+    assert_eq!(bench.context.env.get("v"), None);
+    for (line, expected) in [
+        (
+            "get value v /n nosuch",
+            "libfdt fdt_getprop(): FDT_ERR_NOTFOUND\n/n has no property 'nosuch'",
+        ),
+        ("get value v /n l 2", "there is no index 2, the property has 2 values"),
+        ("get name v /n 9", "libfdt node not found\n/n has no child 9, it has 1"),
+        ("header get v nosuch", "the header has no member 'nosuch'"),
+    ] {
+        assert_eq!(bench.refused(line), expected);
+    }
+}
+
+#[test]
+fn get_addr_points_at_the_value() {
+    let mut bench = Bench::new();
+    for line in ["mknode / n@1", "set /n@1 l wrong", "set / model board"] {
+        bench.type_line(line);
+    }
+    for (line, expected) in [("get addr v /n l", "one\0two\0"), ("get addr v / model", "board\0")] {
+        bench.type_line(line);
+        let address = bench.context.env.hex("v").unwrap();
+        let region = Region::new(PhysAddr(address), u64::try_from(expected.len()).unwrap()).unwrap();
+        assert_eq!(bench.context.memory.bytes(region).unwrap(), expected.as_bytes());
+        assert_eq!(bench.context.env.get("v").unwrap().len(), 18);
+    }
+}
+
+#[test]
+fn the_loaders_own_tree_is_named() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.refused("addr -c"), "the loader was given no devicetree");
+    bench.context.env.set_hex("fdtcontroladdr", 0x7edb_6db0);
+    assert_eq!(bench.type_line("addr -c"), "Control fdt: 7edb6db0\n");
+    assert_eq!(bench.context.env.get("fdtaddr"), Some("42000000"));
 }
