@@ -1,7 +1,8 @@
 //! Trees and properties as text, close to devicetree source.
 //!
 //! The form is that of U-Boot's `fdt print`, which people compare and scripts read: tabs, cells in eight digits, and
-//! by the bytes alone it is decided what a value is.
+//! by the bytes alone it is decided what a value is. One thing differs: a number such as `<0x0bebc200>`, whose bytes
+//! happen to be Latin-1 letters, is printed as the number that it is, since text has to be UTF-8 here.
 
 use super::tree::{NodeId, Tree};
 use alloc::vec::Vec;

@@ -11,7 +11,7 @@ mod get;
 mod header;
 mod memory;
 mod mknode;
-mod move_;
+mod move_tree;
 mod print;
 mod resize;
 mod rm;
@@ -48,7 +48,7 @@ const SUB_COMMANDS: &[SubCommand] = &[
     print::LIST,
     memory::COMMAND,
     mknode::COMMAND,
-    move_::COMMAND,
+    move_tree::COMMAND,
     print::PRINT,
     resize::COMMAND,
     rm::COMMAND,
