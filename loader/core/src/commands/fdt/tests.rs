@@ -477,3 +477,31 @@ fn the_loaders_own_tree_is_named() {
     assert_eq!(bench.type_line("addr -c"), "Control fdt: 7edb6db0\n");
     assert_eq!(bench.context.env.get("fdtaddr"), Some("42000000"));
 }
+
+#[test]
+fn a_tree_in_reserved_memory_is_read_and_copied_but_not_edited() {
+    let mut bench = Bench::new();
+    bench
+        .context
+        .memory
+        .reserve(Region::new(PhysAddr(TREE), 0x1000).unwrap(), "the loader's devicetree");
+    assert_eq!(bench.type_line("print /n e"), "/n e\n");
+    let message = bench.refused("set /n new <1>");
+    assert!(
+        message.contains("runs into the loader's devicetree at 0x42000000..0x42001000"),
+        "{message}"
+    );
+    assert!(
+        message.ends_with("\nwork on a copy: fdt move 0x42000000 <newaddr>"),
+        "{message}"
+    );
+    bench.type_line("move 42000000 41000000");
+    bench.type_line("set /n new <1>");
+}
+
+#[test]
+fn ctrl_c_ends_a_listing() {
+    let mut bench = Bench::new();
+    bench.wire.type_in("\x03");
+    assert_eq!(bench.run(&["print"]), Err(CommandError::Interrupted));
+}

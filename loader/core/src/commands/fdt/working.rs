@@ -2,7 +2,7 @@
 
 use crate::context::{CommandError, Context};
 use crate::devicetree::{ParseError, ParseErrorKind, Tree, parse_header};
-use crate::memory::Memory;
+use crate::memory::{Memory, MemoryError};
 use alloc::format;
 use alloc::string::{String, ToString};
 use hal::{PhysAddr, Region};
@@ -57,7 +57,7 @@ impl WorkingTree {
     /// Writes the tree back. It keeps its `totalsize` if it can and grows if it must.
     pub(super) fn store(&self, context: &mut Context) -> Result<(), CommandError> {
         let len = self.len()?;
-        let room = room_at(&context.memory, self.address)?;
+        let room = self.room(context)?;
         let total_size = match len <= self.total_size {
             true => self.total_size,
             false => page_end(self.address, len.saturating_add(GROWTH))
@@ -71,7 +71,7 @@ impl WorkingTree {
     /// value says what is in the way.
     pub(super) fn resize(&self, context: &mut Context, extra: u64) -> Result<Option<String>, CommandError> {
         let len = self.len()?;
-        let room = room_at(&context.memory, self.address)?;
+        let room = self.room(context)?;
         let wanted = page_end(self.address, len.saturating_add(extra));
         let total_size = wanted.min(room.len).max(len);
         self.write(context, total_size, &room)?;
@@ -96,6 +96,13 @@ impl WorkingTree {
     /// Bytes that the tree needs as a blob, without room for more.
     fn len(&self) -> Result<u64, CommandError> {
         Ok(u64::try_from(self.tree.emit(0)?.len())?)
+    }
+
+    fn room(&self, context: &Context) -> Result<Room, CommandError> {
+        room_at(&context.memory, self.address).map_err(|error| {
+            let address = self.address;
+            CommandError::failed(format!("{error}\nwork on a copy: fdt move {address} <newaddr>"))
+        })
     }
 
     fn write(&self, context: &mut Context, total_size: u64, room: &Room) -> Result<(), CommandError> {
@@ -154,7 +161,7 @@ fn page_end(address: PhysAddr, len: u64) -> u64 {
 }
 
 /// How far a blob at `address` may reach: to the next loaded file, reservation or end of RAM.
-fn room_at(memory: &Memory, address: PhysAddr) -> Result<Room, CommandError> {
+fn room_at(memory: &Memory, address: PhysAddr) -> Result<Room, MemoryError> {
     let window = memory.window(address)?;
     let next_file = memory.files_in(window).find(|file| file.region.start() > address);
     if let Some(file) = next_file {
