@@ -1,5 +1,6 @@
 //! The files that `scripts/setup` fetched: Xen, kernels, busybox, device trees; and what a guest says of itself.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -105,35 +106,53 @@ pub struct GuestReport {
 }
 
 impl GuestReport {
-    /// Waits until a guest reports itself on the console, Xen's prefix before its line or not.
+    /// Waits until that many guests have reported themselves on the console, and returns what they said, by name.
     ///
     /// # Errors
-    /// As [`Console::expect`].
-    pub fn expect(console: &mut Console, timeout: Duration) -> Result<Self, console::Error> {
-        let regex = Self::regex();
-        let groups = console.expect_regex(&regex, timeout)?;
-        Ok(Self::from_groups(&groups))
+    /// As [`Console::expect`], if one of them does not within `timeout` after the one before.
+    pub fn expect(
+        console: &mut Console,
+        guests: usize,
+        timeout: Duration,
+    ) -> Result<BTreeMap<String, Self>, console::Error> {
+        let mut reports = BTreeMap::new();
+        while reports.len() < guests {
+            let groups = console.expect_regex(&up_line(), timeout)?;
+            let report = Self::from_groups(&groups, &console.transcript());
+            reports.insert(report.name.clone(), report);
+        }
+        Ok(reports)
     }
 
-    fn regex() -> Regex {
-        let pattern = r"SLIPWAY-GUEST (\S+) up, kernel (\S+), memory (\d+) kB, cpus (\d+), ramdisk (\d+) bytes, hypervisor (\S+), cmdline ([^\r\n]*)\r?\n";
-        Regex::new(pattern).unwrap_or_else(|error| unreachable!("a constant: {error}"))
-    }
-
-    fn from_groups(groups: &[String]) -> Self {
+    /// Reads the groups of [`up_line`]; the command line stands in an earlier line of the transcript.
+    fn from_groups(groups: &[String], transcript: &str) -> Self {
         let text = |index: usize| groups.get(index).cloned().unwrap_or_default();
         // The expression lets digits pass only: a number that does not fit reads as 0 and fails the caller's comparison.
         let number = |index| text(index).parse().unwrap_or(0);
+        let name = text(1);
+        let start = format!("SLIPWAY-GUEST {name} cmdline ");
+        let line = transcript
+            .rsplit_once(&start)
+            .map_or("", |(_, rest)| rest.lines().next().unwrap_or(""));
+        // A line of another domain may follow before dom0's line ends.
+        let line = line.split("(XEN)").next().unwrap_or("").trim_end();
         Self {
-            name: text(1),
             kernel: text(2),
             memory_kib: number(3),
             cpus: text(4).parse().unwrap_or(0),
             ramdisk: number(5),
             hypervisor: text(6),
-            cmdline: text(7),
+            cmdline: line.strip_suffix('.').unwrap_or(line).to_owned(),
+            name,
         }
     }
+}
+
+/// The line by which a guest says that its shell is there, Xen's prefix before it or not.
+fn up_line() -> Regex {
+    let pattern =
+        r"SLIPWAY-GUEST (\S+) up, kernel (\S+), memory (\d+) kB, cpus (\d+), ramdisk (\d+) bytes, hypervisor (\w+)\.";
+    Regex::new(pattern).unwrap_or_else(|error| unreachable!("a constant: {error}"))
 }
 
 #[cfg(test)]
@@ -142,23 +161,25 @@ mod tests {
 
     #[test]
     fn a_report_is_read_behind_xens_prefix() {
-        let line =
-            b"(XEN) DOM1: SLIPWAY-GUEST domU1 up, kernel 6.1.176, memory 120520 kB, cpus 2, ramdisk 987654 bytes, \
-            hypervisor none, cmdline console=ttyAMA0 rdinit=/init\r\n";
-        let captures = GuestReport::regex().captures(line).unwrap();
+        let text = "(XEN) DOM1: SLIPWAY-GUEST domU1 cmdline console=ttyAMA0 ip=10.0.0.1.\r\r\n\
+            SLIPWAY-GUEST dom0 cmdline console=hvc0.(XEN) DOM1: \r\r\n\r\n\
+            (XEN) DOM1: SLIPWAY-GUEST domU1 up, kernel 6.1.192, memory 120520 kB, cpus 2, ramdisk 987654 bytes, hypervisor none.";
+        let captures = up_line().captures(text.as_bytes()).unwrap();
         let groups: Vec<_> = captures
             .iter()
             .map(|g| String::from_utf8_lossy(g.unwrap().as_bytes()).into_owned())
             .collect();
         let expected = GuestReport {
             name: "domU1".into(),
-            kernel: "6.1.176".into(),
+            kernel: "6.1.192".into(),
             memory_kib: 120_520,
             cpus: 2,
             ramdisk: 987_654,
             hypervisor: "none".into(),
-            cmdline: "console=ttyAMA0 rdinit=/init".into(),
+            cmdline: "console=ttyAMA0 ip=10.0.0.1".into(),
         };
-        assert_eq!(GuestReport::from_groups(&groups), expected);
+        assert_eq!(GuestReport::from_groups(&groups, text), expected);
+        let dom0 = ["", "dom0", "", "", "", "", ""].map(str::to_owned);
+        assert_eq!(GuestReport::from_groups(&dom0, text).cmdline, "console=hvc0");
     }
 }

@@ -9,7 +9,10 @@ const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const CHARACTER_DEVICE: u32 = 0o020_600;
 
-/// The guest reports itself in one line, then gives a shell. `NAME` is replaced by the guest's name.
+/// The guest reports itself, then gives a shell. `NAME` is replaced by the guest's name.
+///
+/// Lines stay below 128 characters, since Xen cuts longer ones of a domain's console; they end in a full stop, since the
+/// end of dom0's line may come late. Dom0's characters mix with the other domains' lines, so it repeats itself.
 const INIT: &str = r#"#!/bin/busybox sh
 /bin/busybox --install -s /bin
 export PATH=/bin
@@ -20,8 +23,16 @@ cell() { echo "0x0$(hexdump -v -e '1/1 "%02x"' "/sys/firmware/devicetree/base/ch
 ramdisk=$(($(cell end) - $(cell start)))
 memory=$(awk '/^MemTotal/ { print $2 }' /proc/meminfo)
 hypervisor=$(cat /sys/hypervisor/type 2>/dev/null || echo none)
-echo "SLIPWAY-GUEST NAME up, kernel $(uname -r), memory $memory kB, cpus $(nproc), ramdisk $ramdisk bytes," \
-    "hypervisor $hypervisor, cmdline $(cat /proc/cmdline)"
+report() {
+    echo "SLIPWAY-GUEST NAME cmdline $(cat /proc/cmdline)."
+    echo "SLIPWAY-GUEST NAME up, kernel $(uname -r), memory $memory kB, cpus $(nproc), ramdisk $ramdisk bytes," \
+        "hypervisor $hypervisor."
+}
+report
+if [ "$hypervisor" = xen ]; then
+    sleep 3
+    report
+fi
 while :; do setsid cttyhack sh; done
 "#;
 

@@ -4,6 +4,7 @@
 //! machine that runs, [`Guests`] knows the files that `scripts/setup` fetched, and [`Scenario`] puts them into a TFTP
 //! folder with the device tree that belongs to them. Tests, benchmark and the program `qemu` are built on these.
 
+pub mod boots;
 mod console;
 pub mod dts;
 mod guests;

@@ -28,9 +28,16 @@ fn collect(dir: &Path, found: &mut Vec<PathBuf>) {
 
 /// The tree in `blob` as `dtc` writes it.
 fn source_of(blob: &Path) -> Result<Vec<u8>, String> {
-    let output = Command::new("dtc").args(["-q", "-I", "dtb", "-O", "dts"]).arg(blob).output();
+    let output = Command::new("dtc")
+        .args(["-q", "-I", "dtb", "-O", "dts"])
+        .arg(blob)
+        .output();
     let output = output.map_err(|error| format!("dtc: {error}"))?;
-    if output.status.success() { Ok(output.stdout) } else { Err(String::from_utf8_lossy(&output.stderr).into_owned()) }
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
 }
 
 fn check(original: &Path, scratch: &Path) -> Result<(), String> {
@@ -38,7 +45,11 @@ fn check(original: &Path, scratch: &Path) -> Result<(), String> {
     let tree = Tree::parse(&blob).map_err(|error| error.to_string())?;
     let written = tree.emit(0x400).map_err(|error| error.to_string())?;
     fs::write(scratch, &written).map_err(|error| error.to_string())?;
-    if source_of(original)? == source_of(scratch)? { Ok(()) } else { Err("dtc sees another tree".into()) }
+    if source_of(original)? == source_of(scratch)? {
+        Ok(())
+    } else {
+        Err("dtc sees another tree".into())
+    }
 }
 
 #[test]
@@ -46,8 +57,15 @@ fn every_tree_of_debians_kernel_survives_a_round_trip() {
     let mut blobs = Vec::new();
     collect(&corpus_dir(), &mut blobs);
     if blobs.is_empty() {
-        assert!(env::var_os("CI").is_none(), "no devicetrees in {}: run scripts/setup", corpus_dir().display());
-        eprintln!("skipped: no devicetrees in {}, scripts/setup puts them there", corpus_dir().display());
+        assert!(
+            env::var_os("CI").is_none(),
+            "no devicetrees in {}: run scripts/setup",
+            corpus_dir().display()
+        );
+        eprintln!(
+            "skipped: no devicetrees in {}, scripts/setup puts them there",
+            corpus_dir().display()
+        );
         return;
     }
     let failures = Mutex::new(Vec::new());
@@ -66,6 +84,12 @@ fn every_tree_of_debians_kernel_survives_a_round_trip() {
         }
     });
     let failures = failures.into_inner().unwrap();
-    assert!(failures.is_empty(), "{} of {} trees failed:\n{}", failures.len(), blobs.len(), failures.join("\n"));
+    assert!(
+        failures.is_empty(),
+        "{} of {} trees failed:\n{}",
+        failures.len(),
+        blobs.len(),
+        failures.join("\n")
+    );
     println!("{} devicetrees read and written without a difference", blobs.len());
 }
