@@ -18,6 +18,7 @@
 
 extern crate alloc;
 
+pub mod boot;
 pub mod commands;
 pub mod console;
 pub mod context;

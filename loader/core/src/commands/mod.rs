@@ -2,7 +2,11 @@
 //!
 //! To add a command: a file with `pub(crate) const COMMAND: Command`, its `mod` line and its [`COMMANDS`] line below.
 
+mod booti;
+mod bootm;
 mod fdt;
+mod iminfo;
+mod start;
 
 use crate::context::{Args, CommandResult, Context};
 
@@ -28,7 +32,7 @@ pub struct Command {
 }
 
 /// All commands, sorted by name.
-pub const COMMANDS: &[Command] = &[fdt::COMMAND];
+pub const COMMANDS: &[Command] = &[booti::COMMAND, bootm::COMMAND, fdt::COMMAND, iminfo::COMMAND];
 
 #[cfg(test)]
 mod tests {

@@ -21,6 +21,8 @@ pub enum Kind {
     XsmPolicy,
     /// 32-bit Arm `zImage`.
     ZImage,
+    /// ext2, ext3 or ext4 file system: a ramdisk of the old kind.
+    Ext,
     /// ELF file.
     Elf,
     /// PE file without an arm64 `Image` header: an EFI application.
@@ -40,11 +42,7 @@ const MAGICS: &[(usize, &[u8], Kind)] = &[
     (0, b"070701", Kind::Cpio),
     (0, b"070702", Kind::Cpio),
     (0, &[0xc7, 0x71], Kind::Cpio),
-    (
-        0,
-        &[0x8c, 0xff, 0x7c, 0xf9, 8, 0, 0, 0, b'X', b'e', b'n'],
-        Kind::XsmPolicy,
-    ),
+    (0, &[0x8c, 0xff, 0x7c, 0xf9], Kind::XsmPolicy),
     (36, &[0x18, 0x28, 0x6f, 0x01], Kind::ZImage),
     (0, b"\x7fELF", Kind::Elf),
     (0, b"MZ", Kind::Pe),
@@ -53,10 +51,14 @@ const MAGICS: &[(usize, &[u8], Kind)] = &[
     (0, &[0x04, 0x22, 0x4d, 0x18], Kind::Compressed("LZ4")),
     (0, &[0x02, 0x21, 0x4c, 0x18], Kind::Compressed("LZ4")),
     (0, b"BZh", Kind::Compressed("bzip2")),
+    (0x438, &[0x53, 0xef], Kind::Ext),
     (0, &[0x5d, 0, 0], Kind::Compressed("LZMA")),
 ];
 
-/// Names the kind of the file that starts with `bytes`; 64 of them are enough.
+/// Bytes at the start of a file that [`kind`] looks at.
+pub const LOOKED_AT: u64 = 0x440;
+
+/// Names the kind of the file that starts with `bytes`, the first [`LOOKED_AT`] or all of them.
 #[must_use]
 pub fn kind(bytes: &[u8]) -> Kind {
     let matches = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
@@ -75,6 +77,7 @@ impl fmt::Display for Kind {
             Self::Cpio => f.write_str("a cpio archive"),
             Self::XsmPolicy => f.write_str("an XSM policy"),
             Self::ZImage => f.write_str("a 32-bit Arm zImage"),
+            Self::Ext => f.write_str("an ext file system"),
             Self::Elf => f.write_str("an ELF file"),
             Self::Pe => f.write_str("a PE (EFI) file"),
             Self::Compressed(name) => write!(f, "{name} data"),

@@ -271,4 +271,4 @@ pub fn peek(file: &[u8], output: &mut [u8]) -> Result<usize, Error> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

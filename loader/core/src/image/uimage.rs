@@ -3,6 +3,7 @@
 use alloc::string::String;
 use core::fmt;
 
+use hal::Region;
 use thiserror::Error;
 
 use super::{array, length};
@@ -177,6 +178,12 @@ impl Header {
         } else {
             Err(Error::DataCrc { stored, computed })
         }
+    }
+
+    /// Where the data lie when the file lies at `file`; `None` if they would not fit there.
+    #[must_use]
+    pub fn data_region(&self, file: Region) -> Option<Region> {
+        file.slice(length(&[0; HEADER_LEN]), u64::from(self.data_len))
     }
 
     /// Sizes of the parts of a multi-file image or script, from the list at the start of `data`, and the list's own

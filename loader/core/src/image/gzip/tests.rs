@@ -17,6 +17,11 @@ fn gzip_with(data: &[u8], flags: u8, fields: &[u8]) -> Vec<u8> {
     file
 }
 
+/// `data` as a plain gzip file.
+pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {
+    gzip_with(data, 0, &[])
+}
+
 fn unpack(file: &[u8], piece: usize, room: usize) -> Result<Vec<u8>, Error> {
     let mut output = vec![0; room];
     let mut inflater = Inflater::new();

@@ -1,0 +1,311 @@
+//! What would go wrong after the jump, found before it: places in RAM, contents of files, and (in [`domains`]) what
+//! the tree asks Xen to make.
+
+pub mod domains;
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use hal::{ExceptionLevel, PhysAddr, Region};
+
+use super::Finding;
+use super::map::{Layout, Part};
+use super::plan::{Module, Packing, Role};
+use crate::devicetree::Tree;
+use crate::image::detect;
+use crate::memory::Memory;
+
+/// Xen and Linux map this much for the tree (booting.rst, part 2; Xen's `MAX_FDT_SIZE`).
+const TREE_MAX: u64 = 0x20_0000;
+
+/// Xen's own addresses begin here: it must be loaded below (Xen `docs/misc/arm/booting.txt`).
+const XEN_CEILING: u64 = 10 << 40;
+
+/// Modules that a stock Xen keeps (`MAX_MODULES`), itself and the tree taken off.
+const XEN_MODULES: usize = 30;
+
+/// All that the checks look at.
+pub struct Subject<'a> {
+    /// What will lie where.
+    pub layout: &'a Layout,
+    /// The tree as it will be handed over.
+    pub tree: &'a Tree,
+    /// The memory map.
+    pub memory: &'a Memory,
+    /// Where the loader runs, and so will the image.
+    pub level: ExceptionLevel,
+}
+
+type Check = fn(&Subject<'_>, &mut Vec<Finding>);
+
+/// The checks, in the order of their findings.
+const CHECKS: &[Check] = &[
+    exception_level,
+    xen_address,
+    image_file,
+    module_files,
+    contents,
+    in_ram,
+    in_tree_ram,
+    reserved_memory,
+    memory_reservations,
+    overlaps,
+    tree_ram,
+    tree_size,
+    module_count,
+    linux_with_domains,
+    domains::kernels,
+    domains::ramdisks,
+    domains::memory,
+    domains::memory_sum,
+    domains::consoles,
+];
+
+/// Runs all checks.
+#[must_use]
+pub fn all(subject: &Subject<'_>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for check in CHECKS {
+        check(subject, &mut findings);
+    }
+    findings
+}
+
+/// Xen needs EL2.
+fn exception_level(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if subject.layout.image.is_xen && subject.level < ExceptionLevel::El2 {
+        findings.push(Finding::error(format_args!(
+            "{} is Xen and needs EL2, this machine runs at {}; plain Linux can be started here",
+            subject.layout.image.name, subject.level
+        )));
+    }
+}
+
+fn xen_address(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let image = &subject.layout.image;
+    if image.is_xen && image.target.end().get() > XEN_CEILING {
+        findings.push(Finding::error(format_args!(
+            "{} is Xen and must lie below 10 TiB, not at {}",
+            image.name, image.target
+        )));
+    }
+}
+
+/// The image's file, and the ramdisk's, must still be what was loaded.
+fn image_file(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Layout { image, ramdisk, .. } = subject.layout;
+    if let Some(ramdisk) = ramdisk.as_ref().filter(|ramdisk| ramdisk.region.overlaps(image.source)) {
+        findings.push(Finding::error(format_args!(
+            "ERROR: RD image overlaps OS image: {} at {}, {} at {}",
+            ramdisk.name, ramdisk.region, image.name, image.source
+        )));
+        return;
+    }
+    for region in core::iter::once(image.source).chain(ramdisk.as_ref().map(|ramdisk| ramdisk.region)) {
+        let file = subject.memory.files_in(region).find(|file| file.region.covers(region));
+        if let Some((file, by)) = file.and_then(|file| Some((file, file.overwritten_by.as_ref()?))) {
+            findings.push(Finding::error(format_args!(
+                "{} at {} was written over by {by} after it was loaded",
+                file.name, file.region
+            )));
+        }
+    }
+}
+
+/// A module must be a file that was loaded and is still whole.
+fn module_files(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for module in &subject.layout.plan.modules {
+        let Module { path, region, .. } = module;
+        match (&module.file, &module.overwritten_by) {
+            (Some(file), Some(by)) => findings.push(Finding::error(format_args!(
+                "{path}: {file} at {region} was written over by {by} after it was loaded"
+            ))),
+            _ if region.is_empty() => {
+                findings.push(Finding::error(format_args!("{path}: the module at {} has no bytes", region.start())));
+            }
+            (None, _) if matches!(module.contents, detect::Kind::Unknown(_)) => findings.push(Finding::error(format_args!(
+                "{path}: nothing was loaded at {}, and what lies there is {}",
+                region.start(),
+                module.contents
+            ))),
+            (None, _) => findings.push(Finding::warning(format_args!(
+                "{path}: nothing was loaded at {}, but {} lies there; its size of {} bytes is the tree's and not checked",
+                region.start(),
+                module.contents,
+                region.len()
+            ))),
+            (Some(_), None) => {}
+        }
+    }
+}
+
+/// A module must hold what its role promises.
+fn contents(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    use detect::Kind;
+    for module in subject
+        .layout
+        .plan
+        .modules
+        .iter()
+        .filter(|module| module.file.is_some())
+    {
+        let found = module.contents;
+        let file = module.file_name();
+        match (module.role, found) {
+            (Role::Kernel, Kind::Arm64Image | Kind::Gzip | Kind::LegacyImage | Kind::ZImage)
+            | (Role::DeviceTree, Kind::DeviceTree)
+            | (Role::XsmPolicy, Kind::XsmPolicy) => {}
+            (Role::Kernel, _) => findings.push(Finding::error(format_args!(
+                "{}: {file} is {found}; Xen starts an arm64 Image, plain, gzip'd or in a uImage, and a 32-bit zImage",
+                module.path
+            ))),
+            (Role::DeviceTree, _) => {
+                findings.push(Finding::error(format_args!(
+                    "{}: {file} is {found}, not a device tree",
+                    module.path
+                )));
+            }
+            (Role::XsmPolicy, _) | (Role::Ramdisk, Kind::Arm64Image | Kind::DeviceTree | Kind::ZImage) => findings
+                .push(Finding::warning(format_args!(
+                    "{}: {file} is {found}; a {} is expected",
+                    module.path, module.role
+                ))),
+            (Role::Ramdisk | Role::Other, _) => {}
+        }
+    }
+}
+
+/// Everything must lie in RAM that the loader does not keep for itself.
+fn in_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for part in subject.layout.parts() {
+        if let Err(error) = subject.memory.check(part.region) {
+            findings.push(Finding::error(format_args!("{}: {error}", part.what)));
+        }
+    }
+}
+
+fn tree_banks(tree: &Tree) -> Vec<Region> {
+    let banks = tree.memory().unwrap_or_default();
+    banks
+        .into_iter()
+        .filter_map(|(start, len)| Region::new(PhysAddr(start), len))
+        .collect()
+}
+
+/// The system that is started knows only the RAM of its tree.
+fn in_tree_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let banks = tree_banks(subject.tree);
+    for Part { what, region, .. } in subject.layout.parts() {
+        let known = banks
+            .iter()
+            .filter_map(|bank| bank.intersection(region))
+            .map(Region::len);
+        if known.fold(0, u64::saturating_add) < region.len() {
+            let list: Vec<_> = banks.iter().map(ToString::to_string).collect();
+            findings.push(Finding::error(format_args!(
+                "{what}: {region} is not in the RAM that the tree's /memory describes ({})",
+                list.join(", ")
+            )));
+        }
+    }
+}
+
+/// The tree must not promise RAM that is not there.
+fn tree_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for bank in tree_banks(subject.tree) {
+        if !subject.memory.banks().iter().any(|there| there.covers(bank)) {
+            let list: Vec<_> = subject.memory.banks().iter().map(ToString::to_string).collect();
+            findings.push(Finding::warning(format_args!(
+                "the tree's /memory says that {bank} is RAM, this machine has {}",
+                list.join(", ")
+            )));
+        }
+    }
+}
+
+/// Nothing may lie in `/reserved-memory`: Xen stops there without a word.
+fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let reserved = subject.tree.reserved_memory().unwrap_or_default();
+    let reserved = reserved
+        .into_iter()
+        .filter_map(|(node, start, len)| Some((node, Region::new(PhysAddr(start), len)?)));
+    let parts = subject.layout.parts();
+    for (node, region) in reserved {
+        for part in parts.iter().filter(|part| part.region.overlaps(region)) {
+            findings.push(Finding::error(format_args!(
+                "{} at {} lies in {} at {region}",
+                part.what,
+                part.region,
+                subject.tree.path(node)
+            )));
+        }
+    }
+}
+
+/// Entries of the blob's reservation block: exact ones are other loaders' marks for modules, partial ones mistakes.
+fn memory_reservations(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let parts = subject.layout.parts();
+    for entry in subject.tree.reservations() {
+        let Some(region) = Region::new(PhysAddr(entry.address), entry.size) else {
+            continue;
+        };
+        let hits = parts
+            .iter()
+            .filter(|part| part.region.overlaps(region) && !region.covers(part.region));
+        for part in hits {
+            findings.push(Finding::warning(format_args!(
+                "{} at {} lies partly in {region}, which the tree's reservation block keeps",
+                part.what, part.region
+            )));
+        }
+    }
+}
+
+/// No two things may share a byte.
+fn overlaps(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let parts = subject.layout.parts();
+    let mut widest: Option<&Part> = None;
+    for part in &parts {
+        if let Some(before) = widest.filter(|before| before.region.overlaps(part.region)) {
+            findings.push(Finding::error(format_args!(
+                "{} at {} and {} at {} overlap",
+                before.what, before.region, part.what, part.region
+            )));
+        }
+        if widest.is_none_or(|before| before.region.end() < part.region.end()) {
+            widest = Some(part);
+        }
+    }
+}
+
+fn tree_size(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let len = subject.layout.tree.len();
+    if len > TREE_MAX {
+        findings.push(Finding::error(format_args!(
+            "the device tree has {len} bytes, Xen and Linux take {TREE_MAX}"
+        )));
+    }
+}
+
+fn module_count(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let modules = subject.layout.parts().iter().filter(|part| part.role.is_some()).count();
+    if subject.layout.image.is_xen && modules > XEN_MODULES {
+        findings.push(Finding::warning(format_args!(
+            "the tree names {modules} modules; a Xen built as usual takes {XEN_MODULES} and ignores the others"
+        )));
+    }
+}
+
+/// A tree for Xen under a kernel that is not Xen.
+fn linux_with_domains(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let Layout { plan, image, .. } = subject.layout;
+    if plan.is_for_xen() && !image.is_xen && image.packing == Packing::Plain {
+        findings.push(Finding::warning(format_args!(
+            "the tree describes domains for Xen, but {} does not look like Xen and may ignore them",
+            image.name
+        )));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! Checks of what the tree asks Xen to make: a kernel for each domain, memory in KiB, a console.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hal::Region;
+
+use super::super::Finding;
+use super::super::plan::{Domain, Module, Plan, Role};
+use super::Subject;
+use crate::image::{arm64, detect, gzip};
+
+const KIB: u64 = 1024;
+
+/// `memory` values up to this are thought to be MiB: 4096 KiB hold no Linux.
+const SUSPICIOUSLY_SMALL: u64 = 4096;
+
+/// Domains that Xen makes by the tree, with their index; dom0 is not one of them.
+fn domus(plan: &Plan) -> impl Iterator<Item = (usize, &Domain)> {
+    plan.domains.iter().enumerate().skip(1)
+}
+
+fn with_role(plan: &Plan, domain: usize, role: Role) -> Vec<&Module> {
+    plan.modules_of(domain).filter(|module| module.role == role).collect()
+}
+
+/// Each domain has one kernel; dom0 may have none if there are others.
+pub(super) fn kernels(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let plan = &subject.layout.plan;
+    for (index, domain) in plan.domains.iter().enumerate() {
+        match with_role(plan, index, Role::Kernel).as_slice() {
+            [] if index != 0 => findings.push(Finding::error(format_args!(
+                "{} has no kernel: no module in it is \"multiboot,kernel\"",
+                domain.path
+            ))),
+            [first, second, ..] => findings.push(Finding::error(format_args!(
+                "{} has two kernels, {} at {} and {} at {}",
+                domain.name,
+                first.path,
+                first.region.start(),
+                second.path,
+                second.region.start()
+            ))),
+            _ => {}
+        }
+    }
+    let nothing = plan.domains.len() <= 1 && with_role(plan, 0, Role::Kernel).is_empty();
+    if subject.layout.image.is_xen && nothing {
+        findings.push(Finding::error(format_args!(
+            "Xen would have nothing to start: /chosen names neither a kernel for dom0 nor a xen,domain{}",
+            unnamed_files(subject)
+        )));
+    }
+}
+
+/// Loaded files that nothing refers to: most likely one of them was meant.
+fn unnamed_files(subject: &Subject<'_>) -> String {
+    let layout = subject.layout;
+    let named = |region: Region| {
+        region.overlaps(layout.image.source) || layout.parts().iter().any(|part| part.region.overlaps(region))
+    };
+    let files = subject.memory.files().iter().filter(|file| !named(file.region));
+    let list: Vec<String> = files
+        .map(|file| alloc::format!("{} at {}", file.name, file.region.start()))
+        .collect();
+    if list.is_empty() {
+        String::new()
+    } else {
+        alloc::format!("; loaded and not named: {}", list.join(", "))
+    }
+}
+
+/// At most one ramdisk each, and one for dom0 only with a kernel.
+pub(super) fn ramdisks(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let plan = &subject.layout.plan;
+    for (index, domain) in plan.domains.iter().enumerate() {
+        if let [first, second, ..] = with_role(plan, index, Role::Ramdisk).as_slice() {
+            findings.push(Finding::warning(format_args!(
+                "{} has two ramdisks, {} and {}; Xen takes one of them",
+                domain.name, first.path, second.path
+            )));
+        }
+    }
+    let module = with_role(plan, 0, Role::Ramdisk)
+        .first()
+        .map(|module| module.path.clone());
+    let argument = subject.layout.ramdisk.as_ref().filter(|_| plan.is_for_xen());
+    if let (Some(module), Some(argument)) = (&module, argument) {
+        findings.push(Finding::warning(format_args!(
+            "dom0 has two ramdisks, {} by linux,initrd-start and {module}; Xen takes the first",
+            argument.name
+        )));
+    }
+    let ramdisk = argument.map(|ramdisk| ramdisk.name.clone()).or(module);
+    if let Some(ramdisk) = ramdisk.filter(|_| with_role(plan, 0, Role::Kernel).is_empty()) {
+        findings.push(Finding::warning(format_args!(
+            "dom0 has a ramdisk ({ramdisk}) and no kernel: Xen will not start it"
+        )));
+    }
+}
+
+/// `memory` is a 64-bit number of KiB that holds at least the domain's own files.
+pub(super) fn memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (index, domain) in domus(&subject.layout.plan) {
+        let path = &domain.path;
+        let value = subject.tree.property(domain.node, "memory");
+        let Some(kib) = subject.tree.u64(domain.node, "memory") else {
+            findings.push(match value {
+                Some(value) => Finding::error(format_args!(
+                    "{path}: memory has {} bytes; Xen reads a 64-bit number of KiB, such as <0 131072>",
+                    value.len()
+                )),
+                None => Finding::error(format_args!(
+                    "{path} has no memory property; it is a number of KiB, such as <0 131072>"
+                )),
+            });
+            continue;
+        };
+        let need = subject
+            .layout
+            .plan
+            .modules_of(index)
+            .map(|module| footprint(subject, module));
+        let need = need.fold(0, u64::saturating_add);
+        let finding = judge_memory(kib, need, total_ram(subject));
+        findings.extend(finding.map(|finding| Finding {
+            sentence: alloc::format!("{path}: {}", finding.sentence),
+            ..finding
+        }));
+    }
+}
+
+/// What is wrong with a domain of `kib` KiB whose files need `need` bytes, on a machine with `ram` bytes.
+fn judge_memory(kib: u64, need: u64, ram: u64) -> Option<Finding> {
+    let bytes = kib.saturating_mul(KIB);
+    if bytes > ram && kib <= ram && kib.is_multiple_of(1 << 20) {
+        return Some(Finding::error(format_args!(
+            "memory = {kib} KiB is more than the machine's {} KiB; if bytes were meant, write {}",
+            ram / KIB,
+            kib / KIB
+        )));
+    }
+    if bytes > ram {
+        return Some(Finding::error(format_args!(
+            "memory = {kib} KiB is more than the machine's {} KiB",
+            ram / KIB
+        )));
+    }
+    if bytes < need {
+        let guess = if kib <= SUSPICIOUSLY_SMALL {
+            "; if MiB were meant, write "
+        } else {
+            ""
+        };
+        let number = if guess.is_empty() {
+            String::new()
+        } else {
+            kib.saturating_mul(KIB).to_string()
+        };
+        return Some(Finding::error(format_args!(
+            "memory = {kib} KiB do not hold the domain's own files, which need {} KiB{guess}{number}",
+            need.div_ceil(KIB)
+        )));
+    }
+    (kib <= SUSPICIOUSLY_SMALL).then(|| {
+        Finding::warning(format_args!(
+            "memory = {kib} KiB is very little; if MiB were meant, write {}",
+            kib.saturating_mul(KIB)
+        ))
+    })
+}
+
+/// What a module takes in its domain's memory at least.
+fn footprint(subject: &Subject<'_>, module: &Module) -> u64 {
+    let bytes = subject.memory.bytes(module.region).unwrap_or_default();
+    match (module.role, module.contents) {
+        (Role::Kernel, detect::Kind::Arm64Image) => {
+            arm64::Header::parse(bytes).map_or(module.region.len(), |header| header.memory_size(module.region.len()))
+        }
+        (Role::Kernel, detect::Kind::Gzip) if module.file.is_some() => gzip::stated_size(bytes).map_or(0, u64::from),
+        (Role::Kernel | Role::Ramdisk, _) => module.region.len(),
+        _ => 0,
+    }
+}
+
+fn total_ram(subject: &Subject<'_>) -> u64 {
+    super::tree_banks(subject.tree)
+        .into_iter()
+        .map(Region::len)
+        .fold(0, u64::saturating_add)
+}
+
+/// All domains together fit the machine.
+pub(super) fn memory_sum(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let ram = total_ram(subject);
+    let each = domus(&subject.layout.plan).filter_map(|(_, domain)| subject.tree.u64(domain.node, "memory"));
+    let bytes: Vec<u64> = each.map(|kib| kib.saturating_mul(KIB)).collect();
+    let sum = bytes.iter().copied().fold(0, u64::saturating_add);
+    // A single domain that is too large has its own finding.
+    if sum > ram && bytes.iter().all(|one| *one <= ram) {
+        findings.push(Finding::error(format_args!(
+            "the domains ask for {} KiB together, the machine has {} KiB",
+            sum / KIB,
+            ram / KIB
+        )));
+    }
+}
+
+/// A domain without `vpl011` is silent unless a device is passed through.
+pub(super) fn consoles(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (_, domain) in domus(&subject.layout.plan) {
+        if subject.tree.property(domain.node, "vpl011").is_none() {
+            findings.push(Finding::note(format_args!(
+                "{} has no vpl011: its console will not be seen",
+                domain.path
+            )));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,354 @@
+//! Makes the tree tell the truth: each module's `reg` and unit address, the ramdisk, `/memory`, the command line.
+//!
+//! Trees are written before the files' sizes are known, so they hold made-up ones; Xen needs the exact size of a
+//! compressed kernel, and hands guests as many bytes as the tree says.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hal::{PhysAddr, Region};
+use thiserror::Error;
+
+use super::Finding;
+use super::locate::{self, Cells, Place, Source};
+use super::plan::{Module, Plan, Ramdisk, Role};
+use super::survey::{self, Entry, MODULE};
+use crate::devicetree::{EditError, NodeId, RegError, Tree};
+use crate::image::{detect, uimage};
+use crate::memory::{LoadedFile, Memory};
+
+/// Why a module's node cannot be put right.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PatchError {
+    /// Nothing says where the file is.
+    #[error("{node} has no reg that can be read ({len} bytes), and no unit address where a file was loaded")]
+    NoPlace {
+        /// The node's path.
+        node: String,
+        /// Length of its `reg`.
+        len: usize,
+    },
+    /// The address does not fit the parent's cells.
+    #[error("{node}: {source}; load the file below 4 GiB or give the parent more cells")]
+    Cells {
+        /// The node's path.
+        node: String,
+        /// What does not fit.
+        source: RegError,
+    },
+    /// A wrapped ramdisk is damaged.
+    #[error("{node}: the uImage {file} at {at} is damaged: {source}")]
+    Wrapping {
+        /// The node's path.
+        node: String,
+        /// The file's name.
+        file: String,
+        /// Its first address.
+        at: PhysAddr,
+        /// What is wrong with it.
+        source: uimage::Error,
+    },
+    /// The tree cannot take the edit.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+}
+
+/// Puts every module's node right, and says what it did. Modules that cannot be put right are errors among the findings.
+pub fn modules(tree: &mut Tree, memory: &Memory, findings: &mut Vec<Finding>) -> Plan {
+    let (domains, entries) = survey::read(tree);
+    let mut plan = Plan {
+        domains,
+        modules: Vec::new(),
+    };
+    let mut guesses = 0;
+    for entry in &entries {
+        match module(tree, memory, entry, findings) {
+            Ok(mut module) => {
+                if module.role == Role::Other && module.domain == 0 {
+                    module.role = guess(guesses, module.contents);
+                    guesses = guesses.saturating_add(1);
+                }
+                plan.modules.push(module);
+            }
+            Err(error) => findings.push(Finding::error(error)),
+        }
+    }
+    plan
+}
+
+/// What Xen takes an untyped module of dom0 for: the first is the kernel, the second the ramdisk unless it is a policy.
+fn guess(index: u32, contents: detect::Kind) -> Role {
+    match (index, contents) {
+        (0, _) => Role::Kernel,
+        (_, detect::Kind::XsmPolicy) => Role::XsmPolicy,
+        (1, _) => Role::Ramdisk,
+        _ => Role::Other,
+    }
+}
+
+fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Finding>) -> Result<Module, PatchError> {
+    let cells = explicit_cells(tree, entry.parent, findings)?;
+    let path = tree.path(entry.node);
+    let places = locate::places(tree, entry.node, cells);
+    let chosen = locate::choose(&places, memory);
+    let found = chosen.and_then(|(place, file)| Some((place, file, locate::region(place, file)?)));
+    let (place, file, region) = found.ok_or_else(|| PatchError::NoPlace {
+        node: path.clone(),
+        len: tree.property(entry.node, "reg").map_or(0, <[u8]>::len),
+    })?;
+    let role = modern_compatible(tree, entry, findings)?;
+    let region = unwrapped(memory, &path, role, (region, file), findings)?;
+    explain(&path, &places, place, (region, file), findings);
+    write_place(tree, entry, region)?;
+    Ok(Module {
+        path: tree.path(entry.node),
+        domain: entry.domain,
+        role,
+        region,
+        file: file.map(|file| file.name.clone()),
+        overwritten_by: file.and_then(|file| file.overwritten_by.clone()),
+        contents: contents(memory, region),
+    })
+}
+
+/// What the first bytes of `region` say it is.
+pub(super) fn contents(memory: &Memory, region: Region) -> detect::Kind {
+    let start = Region::new(region.start(), region.len().min(detect::LOOKED_AT));
+    detect::kind(start.and_then(|start| memory.bytes(start).ok()).unwrap_or_default())
+}
+
+/// The cells of `parent`. Where it does not say, Xen takes those of the next node above that does (the specification
+/// would have 2 and 1): that is written into the node, so that everybody reads the same.
+fn explicit_cells(tree: &mut Tree, parent: NodeId, findings: &mut Vec<Finding>) -> Result<Cells, EditError> {
+    let inherited = |tree: &Tree, name, default| {
+        let above = core::iter::successors(Some(parent), |at| tree.parent(*at));
+        above.into_iter().find_map(|at| tree.u32(at, name)).unwrap_or(default)
+    };
+    let address = inherited(tree, "#address-cells", 2);
+    let size = inherited(tree, "#size-cells", 1);
+    let missing: Vec<&str> = ["#address-cells", "#size-cells"]
+        .into_iter()
+        .filter(|name| tree.property(parent, name).is_none())
+        .collect();
+    if !missing.is_empty() {
+        let (path, missing) = (tree.path(parent), missing.join(" and "));
+        findings.push(Finding::warning(format_args!(
+            "{path} has no {missing}; Xen then goes by the node above: {address} and {size} cells, now written into it"
+        )));
+        tree.set_u32(parent, "#size-cells", size)?;
+        tree.set_u32(parent, "#address-cells", address)?;
+    }
+    Ok(Cells { address, size })
+}
+
+/// Adds the strings without which Xen does not see the module; returns its role.
+fn modern_compatible(tree: &mut Tree, entry: &Entry, findings: &mut Vec<Finding>) -> Result<Role, EditError> {
+    let has = |name: &str| tree.compatible(entry.node, name);
+    let role_name = survey::compatible_of(entry.role).filter(|name| entry.domain != 0 && !has(name));
+    let module_name = MODULE.first().filter(|_| !MODULE.iter().any(|name| has(name)));
+    let added: Vec<&str> = role_name.into_iter().chain(module_name.copied()).collect();
+    if !added.is_empty() {
+        let old: Vec<String> = tree
+            .strings(entry.node, "compatible")
+            .map(ToString::to_string)
+            .collect();
+        let all: Vec<&str> = added.iter().copied().chain(old.iter().map(String::as_str)).collect();
+        findings.push(Finding::warning(format_args!(
+            "{} is \"{}\"; Xen takes a module here only if it is also \"{}\": added",
+            tree.path(entry.node),
+            old.join("\", \""),
+            added.join("\" and \"")
+        )));
+        tree.set_strings(entry.node, "compatible", &all)?;
+    }
+    Ok(entry.role)
+}
+
+/// The ramdisk behind a uImage's header, both CRCs verified: Xen hands ramdisks to guests as they are.
+fn unwrapped(
+    memory: &Memory,
+    path: &str,
+    role: Role,
+    (region, file): (Region, Option<&LoadedFile>),
+    findings: &mut Vec<Finding>,
+) -> Result<Region, PatchError> {
+    if role != Role::Ramdisk || contents(memory, region) != detect::Kind::LegacyImage {
+        return Ok(region);
+    }
+    let name = file.map_or_else(|| region.start().to_string(), |file| file.name.clone());
+    let damaged = |source| PatchError::Wrapping {
+        node: path.to_string(),
+        file: name.clone(),
+        at: region.start(),
+        source,
+    };
+    let bytes = memory.bytes(region).unwrap_or_default();
+    let header = uimage::Header::parse(bytes).map_err(damaged)?;
+    header.data(bytes).map_err(damaged)?;
+    findings.push(Finding::note(format_args!(
+        "{path}: {name} is a uImage; reg names the ramdisk behind its 64-byte header"
+    )));
+    Ok(header.data_region(region).unwrap_or(region))
+}
+
+/// Says what was wrong with the node, if anything was.
+fn explain(
+    path: &str,
+    places: &[Place],
+    place: Place,
+    (region, file): (Region, Option<&LoadedFile>),
+    findings: &mut Vec<Finding>,
+) {
+    let name = file.map_or("nothing", |file| &file.name);
+    let address = |source| {
+        places
+            .iter()
+            .find(|place| place.source == source)
+            .map(|place| place.address)
+    };
+    let lies = format!("{name} was loaded at {:#x}", place.address);
+    match (address(Source::Reg), address(Source::UnitAddress)) {
+        _ if matches!(place.source, Source::Cells(_)) => {
+            findings.push(Finding::warning(format_args!(
+                "{path}: reg is not written in the cells of the node above; {lies}, so that is meant: written anew"
+            )));
+        }
+        (reg, Some(unit)) if reg != Some(unit) && !path.starts_with("/chosen/modules/") => {
+            let reg = reg.map_or_else(|| "is missing or too short".to_string(), |reg| format!("says {reg:#x}"));
+            findings.push(Finding::warning(format_args!(
+                "{path}: the unit address says {unit:#x}, reg {reg}; {lies}: both now say {}",
+                region.start()
+            )));
+        }
+        _ => {}
+    }
+    if let Some(told) = place.size.filter(|told| file.is_some() && *told != region.len()) {
+        findings.push(Finding::note(format_args!(
+            "{path}: reg said {told} bytes ({told:#x}), {name} has {}: corrected",
+            region.len()
+        )));
+    }
+}
+
+/// Writes `reg` and the unit address. A number behind the `@` in `/chosen/modules` is an index, and stays.
+fn write_place(tree: &mut Tree, entry: &Entry, region: Region) -> Result<(), PatchError> {
+    let start = region.start().get();
+    let reg = tree.encode_reg(entry.parent, start, region.len());
+    let reg = reg.map_err(|source| PatchError::Cells {
+        node: tree.path(entry.node),
+        source,
+    })?;
+    tree.set(entry.node, "reg", &reg)?;
+    let name = tree.name(entry.node).to_string();
+    let wrong = locate::unit_address(&name).is_some_and(|unit| unit != start);
+    if !wrong || tree.name(entry.parent) == "modules" {
+        return Ok(());
+    }
+    let base = name.split_once('@').map_or("module", |(base, _)| base);
+    match tree.rename(entry.node, &format!("{base}@{start:x}")) {
+        // Two modules of one domain that are the same file: the check of the roles says so.
+        Err(EditError::NodeExists { .. }) => Ok(()),
+        other => other.map_err(PatchError::from),
+    }
+}
+
+/// Tells the kernel, or Xen for dom0, where its ramdisk is.
+///
+/// # Errors
+/// [`EditError`] if the tree has no room for the node.
+pub fn ramdisk(tree: &mut Tree, ramdisk: &Ramdisk) -> Result<(), EditError> {
+    let chosen = tree.ensure(tree.root(), "chosen")?;
+    tree.set_u64(chosen, "linux,initrd-end", ramdisk.region.end().get())?;
+    tree.set_u64(chosen, "linux,initrd-start", ramdisk.region.start().get())
+}
+
+/// The ramdisk that the tree names by itself, its end put right if its file was loaded here.
+///
+/// # Errors
+/// [`EditError`] if the tree cannot take the edit.
+pub fn named_ramdisk(
+    tree: &mut Tree,
+    memory: &Memory,
+    findings: &mut Vec<Finding>,
+) -> Result<Option<Ramdisk>, EditError> {
+    let Some(chosen) = tree.child(tree.root(), "chosen") else {
+        return Ok(None);
+    };
+    let read = |name| {
+        tree.u64(chosen, name)
+            .or_else(|| tree.u32(chosen, name).map(u64::from))
+            .map(PhysAddr)
+    };
+    let Some((start, end)) = read("linux,initrd-start").zip(read("linux,initrd-end")) else {
+        return Ok(None);
+    };
+    let Some(file) = memory.file_at(start) else {
+        findings.push(Finding::warning(format_args!(
+            "/chosen: linux,initrd-start says {start}, but nothing was loaded there; kept as it is"
+        )));
+        let region = Region::from_bounds(start, end);
+        return Ok(region.map(|region| Ramdisk {
+            name: "(not loaded here)".to_string(),
+            region,
+        }));
+    };
+    let found = Ramdisk {
+        name: file.name.clone(),
+        region: file.region,
+    };
+    if file.region.end() != end {
+        findings.push(Finding::note(format_args!(
+            "/chosen: linux,initrd-end said {end}, {} ends at {}: corrected",
+            file.name,
+            file.region.end()
+        )));
+        ramdisk(tree, &found)?;
+    }
+    Ok(Some(found))
+}
+
+/// Fills `/memory` in with the machine's banks if the tree does not say where RAM is.
+///
+/// # Errors
+/// [`PatchError`] if the tree cannot take it.
+pub fn memory_node(tree: &mut Tree, memory: &Memory, findings: &mut Vec<Finding>) -> Result<(), PatchError> {
+    if !tree.memory().is_ok_and(|banks| banks.is_empty()) {
+        return Ok(());
+    }
+    let root = tree.root();
+    let mut reg = Vec::new();
+    for bank in memory.banks() {
+        let part = tree.encode_reg(root, bank.start().get(), bank.len());
+        reg.extend(part.map_err(|source| PatchError::Cells {
+            node: "/memory".to_string(),
+            source,
+        })?);
+    }
+    let is_memory = |id: &NodeId| matches!(tree.name(*id).split('@').next(), Some("memory"));
+    let found = tree.children(root).find(is_memory);
+    let first = memory.banks().first().map_or(0, |bank| bank.start().get());
+    let node = match found {
+        Some(node) => node,
+        None => tree.add(root, &format!("memory@{first:x}"))?,
+    };
+    tree.set(node, "reg", &reg)?;
+    tree.set_strings(node, "device_type", &["memory"])?;
+    findings.push(Finding::note(format_args!(
+        "{} did not say where RAM is: filled in from the machine",
+        tree.path(node)
+    )));
+    Ok(())
+}
+
+/// Puts the kernel's command line into `/chosen`.
+///
+/// # Errors
+/// [`EditError`] if the tree has no room for the node.
+pub fn command_line(tree: &mut Tree, bootargs: &str) -> Result<(), EditError> {
+    let chosen = tree.ensure(tree.root(), "chosen")?;
+    tree.set_strings(chosen, "bootargs", &[bootargs])
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! From what a command names to a system that is ready to start: the steps in order, nothing written yet.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hal::{ExceptionLevel, Region};
+use thiserror::Error;
+
+use super::map::Layout;
+use super::patch::{self, PatchError};
+use super::place::{self, Loaded, PlaceError};
+use super::plan::{Plan, Ramdisk};
+use super::{Finding, Severity, check};
+use crate::devicetree::{EditError, EmitError, ParseError, Tree};
+use crate::memory::{Memory, MemoryError};
+
+/// Room behind the tree for the system to edit it in place.
+const SLACK: usize = 0x1000;
+
+/// What is to be started.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The image.
+    pub image: Loaded,
+    /// The ramdisk, if one was named.
+    pub ramdisk: Option<Ramdisk>,
+    /// The tree's blob.
+    pub tree: Region,
+    /// The command line for `/chosen/bootargs`, if there is one.
+    pub bootargs: Option<String>,
+}
+
+/// Why there is nothing to check, let alone to start.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PrepareError {
+    /// The tree is none.
+    #[error("ERROR: Did not find a cmdline Flattened Device Tree\n{at}: {source}")]
+    Tree {
+        /// Where it was looked for.
+        at: Region,
+        /// What is wrong with it.
+        source: ParseError,
+    },
+    /// The tree's blob is not in RAM.
+    #[error("ERROR: Did not find a cmdline Flattened Device Tree\n{0}")]
+    TreeMemory(MemoryError),
+    /// The tree cannot take an edit.
+    #[error(transparent)]
+    Edit(#[from] EditError),
+    /// The tree cannot hold the machine's memory.
+    #[error(transparent)]
+    Patch(#[from] PatchError),
+    /// The tree cannot be written.
+    #[error(transparent)]
+    Emit(#[from] EmitError),
+    /// There is no place for something.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
+}
+
+/// A system that was looked at from all sides.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prepared {
+    /// What will lie where.
+    pub layout: Layout,
+    /// The tree as it will be handed over.
+    pub blob: Vec<u8>,
+    /// What was put right, what is odd, and what forbids the start.
+    pub findings: Vec<Finding>,
+}
+
+impl Prepared {
+    /// How many findings forbid the start.
+    #[must_use]
+    pub fn errors(&self) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .count()
+    }
+}
+
+/// Puts the tree right, finds places, checks everything.
+///
+/// # Errors
+/// [`PrepareError`] if it does not come as far as the checks.
+pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Result<Prepared, PrepareError> {
+    let blob = memory.bytes(request.tree).map_err(PrepareError::TreeMemory)?;
+    let mut tree = Tree::parse(blob).map_err(|source| PrepareError::Tree {
+        at: request.tree,
+        source,
+    })?;
+    let mut findings = Vec::new();
+    patch::memory_node(&mut tree, memory, &mut findings)?;
+    let plan = patch::modules(&mut tree, memory, &mut findings);
+    let ramdisk = match &request.ramdisk {
+        Some(given) => {
+            patch::ramdisk(&mut tree, given)?;
+            Some(given.clone())
+        }
+        None => patch::named_ramdisk(&mut tree, memory, &mut findings)?,
+    };
+    if let Some(bootargs) = &request.bootargs {
+        patch::command_line(&mut tree, bootargs)?;
+    }
+    let blob = tree.emit(SLACK)?;
+    let layout = lay_out(memory, request, (&tree, &blob), (plan, ramdisk), &mut findings)?;
+    findings.extend(check::all(&check::Subject {
+        layout: &layout,
+        tree: &tree,
+        memory,
+        level,
+    }));
+    Ok(Prepared { layout, blob, findings })
+}
+
+fn lay_out(
+    memory: &Memory,
+    request: &Request,
+    (tree, blob): (&Tree, &[u8]),
+    (plan, ramdisk): (Plan, Option<Ramdisk>),
+    findings: &mut Vec<Finding>,
+) -> Result<Layout, PlaceError> {
+    let reserved = tree.reserved_memory().unwrap_or_default();
+    let reserved = reserved
+        .into_iter()
+        .filter_map(|(_, start, len)| Region::new(hal::PhysAddr(start), len));
+    let mut occupied: Vec<Region> = reserved.collect();
+    occupied.extend(plan.modules.iter().map(|module| module.region));
+    occupied.extend(ramdisk.iter().map(|ramdisk| ramdisk.region));
+    occupied.push(request.tree);
+    let image = place::image(memory, &request.image, &occupied, findings)?;
+    occupied.pop();
+    occupied.push(image.target);
+    let len = u64::try_from(blob.len()).unwrap_or(u64::MAX);
+    let place = place::tree(memory, request.tree, len, &occupied)?;
+    if place.start() != request.tree.start() {
+        findings.push(Finding::note(format_args!(
+            "the device tree moves from {} to {}: it has {len} bytes now",
+            request.tree.start(),
+            place.start()
+        )));
+    }
+    Ok(Layout {
+        plan,
+        image,
+        ramdisk,
+        tree: place,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,100 @@
+//! `booti`: start an arm64 Image, Xen or Linux.
+
+use alloc::format;
+use alloc::string::ToString;
+
+use hal::{PhysAddr, Region};
+
+use super::Command;
+use super::start::{self, File};
+use crate::boot::place::Loaded;
+use crate::boot::plan::Packing;
+use crate::context::{Args, CommandError, CommandResult, Context};
+use crate::image::{arm64, detect};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "booti",
+    aliases: &[],
+    summary: "boot Linux kernel or Xen 'Image' format from memory",
+    usage: "[addr [initrd[:size]|-] [fdt]]",
+    help: "Starts the arm64 Image at addr, plain or gzip'd, with the ramdisk and the device tree at the other two\n\
+        addresses; without fdt, with the working tree (fdt addr). addr is $loadaddr if it is not given.\n\
+        The image is moved if the Image protocol demands it. Every module of the tree that Xen will look for gets the\n\
+        address and the exact size of the file that was loaded there; everything is checked, and nothing is written or\n\
+        started if Xen or Linux could not come up.",
+    examples: &[
+        "booti 0x40400000 - 0x44000000",
+        "booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}",
+    ],
+    repeatable: false,
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    if args.len() > 4 {
+        return Err(CommandError::Usage);
+    }
+    let given = args.get(1).map(|word| start::hexadecimal(word)).transpose()?;
+    let address = given
+        .or_else(|| context.env.hex("loadaddr"))
+        .map(PhysAddr)
+        .ok_or(CommandError::Usage)?;
+    let image = image_at(context, address)?;
+    let ramdisk = start::ramdisk(context, args.get(2))?;
+    let tree = start::tree(context, args.get(3))?;
+    start::start(context, image, (ramdisk, tree))
+}
+
+fn image_at(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> {
+    let bad = |error: &str| CommandError::failed(format!("Bad Linux ARM64 Image magic!\n{error}"));
+    let bytes = start::readable(context, address).map_err(|error| bad(&error))?;
+    match detect::kind(bytes) {
+        detect::Kind::Gzip => packed(context, address),
+        _ => {
+            let header = arm64::Header::parse(bytes)
+                .map_err(|error| bad(&format!("{address} holds {}: {error}", detect::kind(bytes))))?;
+            // What was not loaded here has no length but the one that the image states.
+            let stated = || {
+                Region::new(address, header.memory_size(0)).map(|region| File {
+                    name: address.to_string(),
+                    region,
+                })
+            };
+            let file = start::file_at(context, address)
+                .or_else(stated)
+                .ok_or(CommandError::Usage)?;
+            Ok(Loaded {
+                name: file.name,
+                source: file.region,
+                packing: Packing::Plain,
+                wanted: Some(address),
+            })
+        }
+    }
+}
+
+/// A gzip'd image: the length of the file must be known, the place where it is unpacked is free RAM.
+fn packed(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> {
+    let by_hand = || {
+        let region = Region::new(address, context.env.hex("kernel_comp_size")?)?;
+        Some(File {
+            name: address.to_string(),
+            region,
+        })
+    };
+    let file = start::file_at(context, address).or_else(by_hand).ok_or_else(|| {
+        CommandError::failed(format!(
+            "kernel_comp_addr_r or kernel_comp_size is not provided!\n\
+             nothing was loaded at {address}, so the size of the compressed image must be in kernel_comp_size"
+        ))
+    })?;
+    Ok(Loaded {
+        name: file.name,
+        source: file.region,
+        packing: Packing::Gzip,
+        wanted: None,
+    })
+}
+
+#[cfg(test)]
+mod tests;
