@@ -26,3 +26,4 @@ pub mod devicetree;
 pub mod env;
 pub mod image;
 pub mod memory;
+pub mod net;

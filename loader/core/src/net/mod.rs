@@ -1,0 +1,3 @@
+//! The network: protocols as state machines without sockets or clock.
+
+pub mod tftp;
