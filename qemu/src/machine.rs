@@ -27,6 +27,12 @@ pub enum Error {
         /// Where and why.
         source: toml::de::Error,
     },
+    /// No description is for the board.
+    #[error("no machine in qemu/machines is for board {board}")]
+    NoMachine {
+        /// The board.
+        board: String,
+    },
 }
 
 /// How the machine gets at the network.
@@ -71,6 +77,8 @@ pub enum Firmware {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
+    /// The board of `board-configs/` whose firmware runs on this machine.
+    board: String,
     /// QEMU's machine type.
     machine: String,
     cpu: String,
@@ -112,6 +120,28 @@ impl Machine {
             nic: Nic::None,
             firmware: None,
             extra: Vec::new(),
+        })
+    }
+
+    /// The machine that runs a board's firmware.
+    ///
+    /// # Errors
+    /// [`Error::NoMachine`] if no description names the board, and as [`Machine::load`].
+    pub fn of_board(board: &str) -> Result<Self, Error> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("machines");
+        let unreadable = |source| Error::Read {
+            path: folder.clone(),
+            source,
+        };
+        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
+            let path = entry.map_err(unreadable)?.path();
+            let machine = Self::load(&path.file_stem().unwrap_or_default().to_string_lossy())?;
+            if machine.description.board == board {
+                return Ok(machine);
+            }
+        }
+        Err(Error::NoMachine {
+            board: board.to_owned(),
         })
     }
 
@@ -324,5 +354,10 @@ mod tests {
         let message = Machine::load("no-such-machine").unwrap_err().to_string();
         assert!(message.contains("machines/no-such-machine.toml"), "{message}");
         toml::from_str::<Description>("machine = \"virt\"\nspeed = 1").unwrap_err();
+        Machine::of_board("qemu-virt").unwrap();
+        assert_eq!(
+            Machine::of_board("x").unwrap_err().to_string(),
+            "no machine in qemu/machines is for board x"
+        );
     }
 }
