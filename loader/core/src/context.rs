@@ -8,10 +8,11 @@ use core::fmt;
 
 use hal::{Clock, PhysAddr, System};
 
-use crate::commands::Command;
+use crate::commands::{COMMANDS, Command};
 use crate::console::Terminal;
 use crate::env::Environment;
 use crate::memory::Memory;
+use crate::shell::number::{self, NumberError};
 
 /// The machine as commands see it. One exists at run time; tests and the simulator make their own.
 pub struct Context {
@@ -77,6 +78,33 @@ impl fmt::Write for Context {
 }
 
 impl Context {
+    /// A machine with these parts, an empty environment and all commands. The other fields are set by who has something to put there.
+    #[must_use]
+    pub fn new(terminal: Terminal, clock: Rc<dyn Clock>, memory: Memory, system: Box<dyn System>) -> Self {
+        Self {
+            terminal,
+            clock,
+            env: Environment::default(),
+            memory,
+            system,
+            working_tree: None,
+            commands: COMMANDS,
+        }
+    }
+
+    /// The hexadecimal number that `word` stands for. A prefix that stands there twice is taken for one, with a warning.
+    ///
+    /// # Errors
+    /// [`NumberError`] if it is not a number of up to 64 bits.
+    pub fn hexadecimal(&mut self, word: &str) -> Result<u64, NumberError> {
+        let number = number::hexadecimal(word)?;
+        if number.doubled_prefix {
+            let value = number.value;
+            self.say(format_args!("Warning: '{word}' has its 0x twice; read as {value:#x}"));
+        }
+        Ok(number.value)
+    }
+
     /// Prints a line. The console cannot fail, so neither can this.
     pub fn say(&mut self, line: fmt::Arguments<'_>) {
         // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.

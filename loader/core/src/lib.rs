@@ -27,3 +27,4 @@ pub mod env;
 pub mod image;
 pub mod memory;
 pub mod net;
+pub mod shell;

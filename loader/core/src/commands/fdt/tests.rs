@@ -5,7 +5,6 @@ use super::{COMMAND, SUB_COMMANDS};
 use crate::console::Terminal;
 use crate::context::{CommandError, Context, Status};
 use crate::devicetree::Tree;
-use crate::env::Environment;
 use crate::memory::Memory;
 use alloc::boxed::Box;
 use alloc::format;
@@ -28,15 +27,12 @@ impl Bench {
     fn bare() -> Self {
         let bank = Region::new(PhysAddr(RAM), 64 << 20).unwrap();
         let wire = FakeConsole::default();
-        let context = Context {
-            terminal: Terminal::new(Box::new(wire.clone())),
-            clock: Rc::new(ManualClock::default()),
-            env: Environment::default(),
-            memory: Memory::new(Box::new(VecRam::new(&[bank])), &[bank]),
-            system: Box::new(FakeSystem::new(ExceptionLevel::El2)),
-            working_tree: None,
-            commands: &[],
-        };
+        let context = Context::new(
+            Terminal::new(Box::new(wire.clone())),
+            Rc::new(ManualClock::default()),
+            Memory::new(Box::new(VecRam::new(&[bank])), &[bank]),
+            Box::new(FakeSystem::new(ExceptionLevel::El2)),
+        );
         let mut bench = Self { context, wire };
         let mut tree = Tree::new();
         let root = tree.root();

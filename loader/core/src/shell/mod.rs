@@ -1,0 +1,3 @@
+//! The command language: U-Boot's dialect of hush.
+
+pub mod number;
