@@ -102,7 +102,12 @@ fn image_file(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         return;
     }
     for region in core::iter::once(image.source).chain(ramdisk.as_ref().map(|ramdisk| ramdisk.region)) {
-        let file = subject.memory.files_in(region).find(|file| file.region.covers(region));
+        // The last one that holds it: an earlier and longer one may be what it was loaded over.
+        let file = subject
+            .memory
+            .files_in(region)
+            .filter(|file| file.region.covers(region))
+            .last();
         if let Some((file, by)) = file.and_then(|file| Some((file, file.overwritten_by.as_ref()?))) {
             findings.push(Finding::error(format_args!(
                 "{} at {} was written over by {by} after it was loaded",

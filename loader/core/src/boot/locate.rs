@@ -96,6 +96,7 @@ pub(super) fn choose<'a>(places: &[Place], memory: &'a Memory) -> Option<(Place,
         memory
             .files()
             .iter()
+            .rev()
             .find(|file| file.region.contains(PhysAddr(place.address)))
     };
     let with = |find: &dyn Fn(&Place) -> Option<&'a LoadedFile>| {

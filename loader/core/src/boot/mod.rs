@@ -1,9 +1,9 @@
 //! The heart: from files in RAM and a device tree to a system that starts.
 //!
-//! One path, whatever described the boot: [`survey`](survey::read) finds domains and modules in the tree, [`patch`] makes
-//! the tree tell the truth about the files that were loaded, [`place`] finds the image and the tree their places,
-//! [`check`] looks for everything that would fail later without a word, [`report`] prints what will be started, and
-//! [`handoff`] carries it out. Nothing is written to RAM before the last step, so a refused boot leaves everything as it was.
+//! One path, whatever described the boot: `survey` finds domains and modules in the tree, [`patch`] makes the tree tell
+//! the truth about the files that were loaded, [`place`] finds the image and the tree their places, [`check`] looks for
+//! everything that would fail later without a word, [`report`] prints what will be started, and [`handoff`] carries it
+//! out. Nothing is written to RAM before the last step, so a refused boot leaves everything as it was.
 //!
 //! What Xen reads is written down in its `docs/misc/arm/device-tree/booting.txt` and `docs/misc/arm/booting.txt`; what
 //! Linux reads in `Documentation/arch/arm64/booting.rst`.

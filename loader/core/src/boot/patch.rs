@@ -54,7 +54,7 @@ pub enum PatchError {
     Edit(#[from] EditError),
 }
 
-/// Puts every module's node right, and says what it did. Modules that cannot be put right are errors among the findings.
+/// Puts every module's node right, and says what it did. Those that cannot be put right are errors among the findings.
 pub fn modules(tree: &mut Tree, memory: &Memory, findings: &mut Vec<Finding>) -> Plan {
     let (domains, entries) = survey::read(tree);
     let mut plan = Plan {

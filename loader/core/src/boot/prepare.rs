@@ -91,8 +91,8 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         source,
     })?;
     let mut findings = Vec::new();
+    findings.extend(written_over(memory, request.tree, &tree));
     patch::memory_node(&mut tree, memory, &mut findings)?;
-    let plan = patch::modules(&mut tree, memory, &mut findings);
     let ramdisk = match &request.ramdisk {
         Some(given) => {
             patch::ramdisk(&mut tree, given)?;
@@ -100,6 +100,7 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         }
         None => patch::named_ramdisk(&mut tree, memory, &mut findings)?,
     };
+    let plan = patch::modules(&mut tree, memory, &mut findings);
     if let Some(bootargs) = &request.bootargs {
         patch::command_line(&mut tree, bootargs)?;
     }
@@ -112,6 +113,23 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         level,
     }));
     Ok(Prepared { layout, blob, findings })
+}
+
+/// The error of a tree that another file was loaded over. The room at its end may be: trees are handed around with more
+/// of it than they need.
+fn written_over(memory: &Memory, place: Region, tree: &Tree) -> Option<Finding> {
+    let used = u64::try_from(tree.emit(0).ok()?.len()).ok()?;
+    let used = Region::new(place.start(), used)?;
+    let file = memory
+        .file_at(place.start())
+        .filter(|file| file.overwritten_by.is_some())?;
+    let by = memory
+        .files_in(used)
+        .find(|other| other.region.start() != place.start())?;
+    Some(Finding::error(format_args!(
+        "{} at {} was written over by {} after it was loaded",
+        file.name, file.region, by.name
+    )))
 }
 
 fn lay_out(

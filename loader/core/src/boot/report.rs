@@ -23,20 +23,20 @@ pub fn table(layout: &Layout) -> Vec<String> {
         layout.image.source.len(),
     ));
     rows.push(row([host, "dtb", ""], layout.tree.start().get(), layout.tree.len()));
-    if let Some(ramdisk) = &layout.ramdisk {
-        let owner = if layout.plan.is_for_xen() { "dom0" } else { host };
-        rows.push(row(
-            [owner, "ramdisk", &ramdisk.name],
-            ramdisk.region.start().get(),
-            ramdisk.region.len(),
-        ));
-    }
     for (index, domain) in layout.plan.domains.iter().enumerate() {
-        for module in layout.plan.modules_of(index) {
-            let role = module.role.to_string();
-            let words = [domain.name.as_str(), &role, module.file_name()];
-            rows.push(row(words, module.region.start().get(), module.region.len()));
-        }
+        let modules = layout.plan.modules_of(index).map(|module| {
+            let words = [domain.name.as_str(), &module.role.to_string(), module.file_name()];
+            row(words, module.region.start().get(), module.region.len())
+        });
+        rows.extend(modules);
+        rows.extend(layout.ramdisk.iter().filter(|_| index == 0).map(|ramdisk| {
+            let owner = if layout.plan.is_for_xen() { &domain.name } else { host };
+            row(
+                [owner, "ramdisk", &ramdisk.name],
+                ramdisk.region.start().get(),
+                ramdisk.region.len(),
+            )
+        }));
     }
     aligned(&rows)
 }

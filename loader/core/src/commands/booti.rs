@@ -22,10 +22,7 @@ pub(crate) const COMMAND: Command = Command {
         The image is moved if the Image protocol demands it. Every module of the tree that Xen will look for gets the\n\
         address and the exact size of the file that was loaded there; everything is checked, and nothing is written or\n\
         started if Xen or Linux could not come up.",
-    examples: &[
-        "booti 0x40400000 - 0x44000000",
-        "booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdt_addr}",
-    ],
+    examples: &["booti 0x40400000 - 0x44000000", "booti ${kernel_addr_r} - ${fdt_addr}"],
     repeatable: false,
     run,
 };

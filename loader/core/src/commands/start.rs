@@ -41,7 +41,7 @@ pub(super) fn hexadecimal(word: &str) -> Result<u64, CommandError> {
 /// The file that holds `address`, from there to its end; `None` if nothing was loaded there.
 pub(super) fn file_at(context: &Context, address: PhysAddr) -> Option<File> {
     let memory = &context.memory;
-    let inside = || memory.files().iter().find(|file| file.region.contains(address));
+    let inside = || memory.files().iter().rev().find(|file| file.region.contains(address));
     let file = memory.file_at(address).or_else(inside)?;
     let region = Region::from_bounds(address, file.region.end())?;
     Some(File {

@@ -1,4 +1,5 @@
-//! The arm64 `Image`: the 64-byte header in front of Linux and Xen (Linux `Documentation/arch/arm64/booting.rst`, part 4).
+//! The arm64 `Image`: the 64-byte header in front of Linux and Xen (Linux `Documentation/arch/arm64/booting.rst`,
+//! part 4).
 //!
 //! The image must lie at a 2 MiB-aligned base plus `text_offset`, with `image_size` bytes free from there on: its BSS
 //! is not in the file, so the file's own length says too little.

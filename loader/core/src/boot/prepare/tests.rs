@@ -1,1 +1,178 @@
+use alloc::string::String;
+use alloc::vec::Vec;
 
+use hal::ExceptionLevel;
+
+use super::super::plan::Ramdisk;
+use super::super::report::{memory_map, table};
+use super::super::testing::{VIRT, cpio, kernel, machine, printed, region, request};
+use super::{PrepareError, Prepared, Request, prepare};
+use crate::boot::testing::xen;
+use crate::devicetree::Tree;
+use crate::memory::Memory;
+
+const DOCUMENT_VIRT: &[u8] = include_bytes!("../../../tests/fixtures/boot/document-virt.dtb");
+const XEN: u64 = 0x4140_0000;
+const TREE: u64 = 0x4128_0000;
+
+/// The document's six files at virt's addresses, and the request that `bootm 0x1400000 0x9000000 0x1280000` makes.
+fn document() -> (Memory, Request) {
+    let files = [
+        (TREE, "xen.dtb", DOCUMENT_VIRT.to_vec()),
+        (0x4008_0000, "xen-Image", kernel(0x11_2233)),
+        (XEN, "xen", xen()),
+        (0x4900_0000, "xen-rootfs.cpio.gz", cpio(54_321)),
+        (0x4200_0000, "Image-DomU", kernel(0x1a_09fc)),
+        (0x4300_0000, "ramdisk-DomU", cpio(1_000_000)),
+    ];
+    let memory = machine(VIRT, &files);
+    let mut request = request(&memory, XEN, TREE);
+    request.ramdisk = Some(Ramdisk {
+        name: "xen-rootfs.cpio.gz".into(),
+        region: region(0x4900_0000, 54_321),
+    });
+    (memory, request)
+}
+
+fn document_prepared() -> (Memory, Prepared) {
+    let (memory, request) = document();
+    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    (memory, prepared)
+}
+
+fn text(lines: Vec<String>) -> String {
+    lines.into_iter().flat_map(|line| [line, "\n".into()]).collect()
+}
+
+#[test]
+fn the_table_of_the_document() {
+    let (_, prepared) = document_prepared();
+    assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
+    assert_eq!(
+        text(table(&prepared.layout)),
+        "\
+domain  module   file                   address     size
+Xen     image    xen                 0x41400000     4096
+Xen     dtb                          0x41280000     5233
+dom0    kernel   xen-Image           0x40080000  1122867
+dom0    ramdisk  xen-rootfs.cpio.gz  0x49000000    54321
+domU1   kernel   Image-DomU          0x42000000  1706492
+domU1   ramdisk  ramdisk-DomU        0x43000000  1000000
+"
+    );
+}
+
+#[test]
+fn the_map_of_the_document() {
+    let (memory, prepared) = document_prepared();
+    assert_eq!(
+        text(memory_map(&prepared.layout, &memory)),
+        "\
+0040000000..0080000000      1 GiB  RAM
+0040080000..0040192233    1.1 MiB    xen-Image (/chosen/dom0)
+0041280000..0041281471    5.1 KiB    the device tree
+0041400000..0041530000    1.2 MiB    xen (with BSS)
+0042000000..00421a09fc    1.6 MiB    Image-DomU (/chosen/domU1/module@42000000)
+0043000000..00430f4240  976.6 KiB    ramdisk-DomU (/chosen/domU1/module@43000000)
+0049000000..004900d431     53 KiB    xen-rootfs.cpio.gz (ramdisk)
+007f000000..0080000000     16 MiB    [the loader]
+"
+    );
+}
+
+#[test]
+fn the_ramdisk_and_the_command_line_are_in_the_tree() {
+    let (memory, mut request) = document();
+    request.bootargs = Some("console=ttyAMA0".into());
+    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let tree = Tree::parse(&prepared.blob).unwrap();
+    let chosen = tree.find("/chosen").unwrap();
+    assert_eq!(tree.u64(chosen, "linux,initrd-start"), Some(0x4900_0000));
+    assert_eq!(tree.u64(chosen, "linux,initrd-end"), Some(0x4900_0000 + 54_321));
+    assert_eq!(tree.str(chosen, "bootargs"), Some("console=ttyAMA0"));
+    assert_eq!(tree.str(chosen, "xen,dom0-bootargs"), Some("console=hvc0"));
+}
+
+#[test]
+fn nothing_is_written_before_the_jump() {
+    let (memory, request) = document();
+    let before: Vec<Vec<u8>> = memory
+        .files()
+        .iter()
+        .map(|file| memory.bytes(file.region).unwrap().to_vec())
+        .collect();
+    prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let after: Vec<Vec<u8>> = memory
+        .files()
+        .iter()
+        .map(|file| memory.bytes(file.region).unwrap().to_vec())
+        .collect();
+    assert!(before == after);
+}
+
+#[test]
+fn a_plain_linux_needs_no_chosen() {
+    let mut tree = Tree::new();
+    let root = tree.root();
+    tree.set_u32(root, "#address-cells", 2).unwrap();
+    tree.set_u32(root, "#size-cells", 2).unwrap();
+    let files = [
+        (0x4800_0000, "virt.dtb", tree.emit(0).unwrap()),
+        (0x4040_0000, "Image", kernel(4096)),
+    ];
+    let memory = machine(VIRT, &files);
+    let mut request = request(&memory, 0x4040_0000, 0x4800_0000);
+    request.bootargs = Some("quiet".into());
+    let prepared = prepare(&memory, ExceptionLevel::El1, &request).unwrap();
+    assert_eq!(
+        printed(&prepared.findings),
+        ["Note: /memory@40000000 did not say where RAM is: filled in from the machine"]
+    );
+    let tree = Tree::parse(&prepared.blob).unwrap();
+    assert_eq!(tree.str(tree.find("/chosen").unwrap(), "bootargs"), Some("quiet"));
+}
+
+#[test]
+fn what_is_no_tree_gets_the_words_that_lab_tools_know() {
+    let files = [(TREE, "xen.dtb", DOCUMENT_VIRT[..200].to_vec()), (XEN, "xen", xen())];
+    let memory = machine(VIRT, &files);
+    let error = prepare(&memory, ExceptionLevel::El2, &request(&memory, XEN, TREE)).unwrap_err();
+    assert!(matches!(error, PrepareError::Tree { .. }));
+    let text = alloc::format!("{error}");
+    assert!(
+        text.starts_with("ERROR: Did not find a cmdline Flattened Device Tree\n0x41280000..0x412800c8: the devicetree"),
+        "{text}"
+    );
+}
+
+/// Flips bytes of the blob at places that a fixed generator picks: whatever it makes of the tree, nothing may panic, and
+/// what is accepted must be a tree again.
+#[test]
+fn no_blob_makes_it_panic() {
+    let mut state = 0x5eed_u64;
+    let mut next = |bound: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % bound
+    };
+    let (mut memory, request) = document();
+    let (mut parsed, mut refused) = (0, 0);
+    for _ in 0..3000 {
+        let mut blob = DOCUMENT_VIRT.to_vec();
+        for _ in 0..=next(4) {
+            // Past the header: the structure block is what this is about.
+            let at = 56 + next(blob.len() - 56);
+            blob[at] = u8::try_from(next(256)).unwrap();
+        }
+        crate::boot::testing::load(&mut memory, TREE, "xen.dtb", &blob);
+        match prepare(&memory, ExceptionLevel::El2, &request) {
+            Ok(prepared) => {
+                parsed += 1;
+                assert!(Tree::parse(&prepared.blob).is_ok());
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(parsed > 500 && refused > 50, "{parsed} parsed, {refused} refused");
+}

@@ -1,1 +1,125 @@
+use hal::{PhysAddr, Region};
 
+use crate::commands::start::tests::{Bench, KERNEL, linux};
+use crate::image::gzip::tests::gzip;
+use crate::image::uimage::{Arch, Compression, Type, tests};
+
+fn started(file: &[u8]) -> (Bench, alloc::string::String) {
+    let mut bench = Bench::new();
+    bench.load(KERNEL, "xen.ub", file);
+    let output = bench.type_line("bootm 40400000 - 42800000");
+    (bench, output)
+}
+
+#[test]
+fn a_payload_moves_down_over_its_own_header() {
+    let (bench, output) = started(&tests::uimage(Type::KERNEL, Compression::NONE, 0x4040_0000, &linux()));
+    assert!(
+        output.starts_with(
+            "\
+## Booting kernel from Legacy Image at 40400000 ...
+   Image Name:   sample
+   Created:      2025-11-21   6:00:32 UTC
+   Image Type:   AArch64 Linux Kernel Image (uncompressed)
+   Data Size:    8192 Bytes = 8 KiB
+   Load Address: 40400000
+   Entry Point:  40400000
+   Verifying Checksum ... OK
+"
+        ),
+        "{output}"
+    );
+    let jump = bench.jump().unwrap();
+    assert_eq!(jump.entry, PhysAddr(KERNEL));
+    assert_eq!(
+        bench
+            .context
+            .memory
+            .bytes(Region::new(jump.entry, 8192).unwrap())
+            .unwrap(),
+        linux()
+    );
+}
+
+#[test]
+fn a_load_address_that_the_protocol_forbids_is_moved() {
+    let (bench, output) = started(&tests::uimage(Type::KERNEL, Compression::NONE, 0x4180_8000, &linux()));
+    assert!(
+        output.contains("Note: Moving Image from 0x40400040 to 0x41a00000, end=0x41a10000\n"),
+        "{output}"
+    );
+    assert_eq!(bench.jump().unwrap().entry, PhysAddr(0x41a0_0000));
+}
+
+#[test]
+fn a_load_address_outside_ram_is_not_used() {
+    let (bench, output) = started(&tests::uimage(Type::KERNEL, Compression::NONE, 0x8_0000, &linux()));
+    assert!(bench.jump().unwrap().entry > PhysAddr(0x4000_0000), "{output}");
+}
+
+#[test]
+fn a_packed_payload_is_unpacked_to_its_load_address() {
+    let (bench, _) = started(&tests::uimage(
+        Type::KERNEL,
+        Compression::GZIP,
+        0x4100_0000,
+        &gzip(&linux()),
+    ));
+    let jump = bench.jump().unwrap();
+    assert_eq!(jump.entry, PhysAddr(0x4100_0000));
+    assert_eq!(
+        bench
+            .context
+            .memory
+            .bytes(Region::new(jump.entry, 8192).unwrap())
+            .unwrap(),
+        linux()
+    );
+}
+
+#[test]
+fn words_that_lab_tools_wait_for() {
+    let good = tests::uimage(Type::KERNEL, Compression::NONE, 0x4040_0000, &linux());
+    let mut header = good.clone();
+    header[20] ^= 1;
+    let mut data = good.clone();
+    data[5000] ^= 1;
+    let mut arm = good.clone();
+    arm[29] = Arch::ARM.0;
+    tests::seal(&mut arm);
+    let mut lzma = good.clone();
+    lzma[31] = 3;
+    tests::seal(&mut lzma);
+    for (file, words) in [
+        (
+            linux(),
+            "Wrong Image Format for bootm command\nERROR: can't get kernel image!\n0x40400000 holds an arm64 Image, not a uImage; booti starts it",
+        ),
+        (
+            header,
+            "Bad Header Checksum\nERROR: can't get kernel image!\n0x40400000: the header's CRC-32 is",
+        ),
+        (
+            data,
+            "   Verifying Checksum ... Bad Data CRC\nERROR: can't get kernel image!\nxen.ub at 0x40400000: the data's CRC-32 is",
+        ),
+        (
+            good[..5000].to_vec(),
+            "xen.ub at 0x40400000: the header promises 8192 bytes of data, 4936 are there",
+        ),
+        (
+            arm,
+            "Unsupported Architecture 0x2\nERROR: can't get kernel image!\nxen.ub at 0x40400000 is marked as ARM, not AArch64: \
+             wrap it again with mkimage -A arm64",
+        ),
+        (lzma, "Unimplemented compression type 3\n"),
+        (
+            tests::uimage(Type::RAMDISK, Compression::NONE, 0, b"070701"),
+            "Wrong Image Type for bootm command\nERROR: can't get kernel image!\nxen.ub at 0x40400000 is a RAMDisk Image, not a kernel",
+        ),
+    ] {
+        let (bench, output) = started(&file);
+        assert!(output.contains(words), "{words}: {output}");
+        assert_eq!(bench.jump(), None);
+    }
+}

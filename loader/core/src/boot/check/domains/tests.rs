@@ -1,1 +1,173 @@
+use alloc::string::String;
+use alloc::vec::Vec;
 
+use hal::ExceptionLevel;
+
+use super::super::super::Severity::{Error, Note, Warning};
+use super::super::super::prepare::prepare;
+use super::super::super::testing::{cpio, load, region, request, sentences};
+use super::super::tests::{TREE, XEN, found, virt};
+use super::judge_memory;
+use crate::boot::plan::Ramdisk;
+
+const GIB: u64 = 1 << 30;
+
+#[test]
+fn a_domain_without_a_kernel() {
+    let memory = virt(|tree| {
+        let node = tree.find("/chosen/domU2/module@44000000").unwrap();
+        tree.remove(node).unwrap();
+    });
+    assert_eq!(
+        found(&memory, Error),
+        ["/chosen/domU2 has no kernel: no module in it is \"multiboot,kernel\""]
+    );
+}
+
+#[test]
+fn a_domain_with_two_kernels() {
+    let memory = virt(|tree| {
+        let node = tree.find("/chosen/domU2/module@43000000").unwrap();
+        tree.set_strings(node, "compatible", &["multiboot,kernel", "multiboot,module"])
+            .unwrap();
+    });
+    let errors = found(&memory, Error);
+    assert!(
+        errors.contains(&String::from(
+            "domU2 has two kernels, /chosen/domU2/module@44000000 at 0x44000000 and /chosen/domU2/module@43000000 at \
+             0x43000000"
+        )),
+        "{errors:?}"
+    );
+}
+
+#[test]
+fn nothing_to_start_names_the_files_that_were_loaded() {
+    let memory = virt(|tree| {
+        for name in ["/chosen/domU1", "/chosen/domU2"] {
+            let node = tree.find(name).unwrap();
+            tree.remove(node).unwrap();
+        }
+    });
+    assert_eq!(
+        found(&memory, Error),
+        [
+            "Xen would have nothing to start: /chosen names neither a kernel for dom0 nor a xen,domain; loaded and not \
+          named: Image-1 at 0x42000000, initrd at 0x43000000, Image-2 at 0x44000000"
+        ]
+    );
+}
+
+#[test]
+fn a_ramdisk_for_a_dom0_that_has_no_kernel() {
+    let mut memory = virt(|_| {});
+    load(&mut memory, 0x4900_0000, "rootfs", &cpio(64));
+    let mut request = request(&memory, XEN, TREE);
+    request.ramdisk = Some(Ramdisk {
+        name: "rootfs".into(),
+        region: region(0x4900_0000, 64),
+    });
+    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    assert_eq!(
+        sentences(&prepared.findings, Warning),
+        ["dom0 has a ramdisk (rootfs) and no kernel: Xen will not start it"]
+    );
+}
+
+#[test]
+fn two_ramdisks() {
+    let memory = virt(|tree| {
+        let domain = tree.find("/chosen/domU1").unwrap();
+        let node = tree.add(domain, "module@43000400").unwrap();
+        tree.set_strings(node, "compatible", &["multiboot,ramdisk", "multiboot,module"])
+            .unwrap();
+        tree.set(node, "reg", &[0x43, 0, 0, 0, 0, 0, 0x04, 0]).unwrap();
+    });
+    let warnings = found(&memory, Warning);
+    assert!(
+        warnings.contains(&String::from(
+            "domU1 has two ramdisks, /chosen/domU1/module@43000000 and /chosen/domU1/module@43000400; Xen takes one of them"
+        )),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn memory_must_be_there_with_64_bits() {
+    let memory = virt(|tree| {
+        let [first, second] = ["/chosen/domU1", "/chosen/domU2"].map(|path| tree.find(path).unwrap());
+        tree.set_u32(first, "memory", 131_072).unwrap();
+        tree.remove_property(second, "memory").unwrap();
+    });
+    assert_eq!(
+        found(&memory, Error),
+        [
+            "/chosen/domU1: memory has 4 bytes; Xen reads a 64-bit number of KiB, such as <0 131072>",
+            "/chosen/domU2 has no memory property; it is a number of KiB, such as <0 131072>"
+        ]
+    );
+}
+
+#[test]
+fn memory_in_bytes_or_mib() {
+    let judge = |kib, need| judge_memory(kib, need, GIB).map(|finding| (finding.severity, finding.sentence));
+    assert_eq!(judge(131_072, 30 << 20), None);
+    assert_eq!(
+        judge(128 << 20, 30 << 20),
+        Some((
+            Error,
+            "memory = 134217728 KiB is more than the machine's 1048576 KiB; if bytes were meant, write 131072".into()
+        ))
+    );
+    assert_eq!(
+        judge(2 << 20, 0).unwrap().1,
+        "memory = 2097152 KiB is more than the machine's 1048576 KiB; if bytes were meant, write 2048"
+    );
+    assert_eq!(judge(u64::MAX, 0).unwrap().0, Error);
+    assert_eq!(
+        judge(128, 30 << 20),
+        Some((Error, "memory = 128 KiB do not hold the domain's own files, which need 30720 KiB; if MiB were meant, write 131072".into()))
+    );
+    assert_eq!(
+        judge(20_000, 30 << 20),
+        Some((
+            Error,
+            "memory = 20000 KiB do not hold the domain's own files, which need 30720 KiB".into()
+        ))
+    );
+    assert_eq!(
+        judge(512, 1000),
+        Some((
+            Warning,
+            "memory = 512 KiB is very little; if MiB were meant, write 524288".into()
+        ))
+    );
+}
+
+#[test]
+fn domains_that_do_not_fit_together() {
+    let memory = virt(|tree| {
+        for path in ["/chosen/domU1", "/chosen/domU2"] {
+            let node = tree.find(path).unwrap();
+            tree.set_u64(node, "memory", 600_000).unwrap();
+        }
+    });
+    assert_eq!(
+        found(&memory, Error),
+        ["the domains ask for 1200000 KiB together, the machine has 1048576 KiB"]
+    );
+}
+
+#[test]
+fn a_domain_without_a_console_is_noted() {
+    let notes: Vec<_> = found(&virt(|_| {}), Note)
+        .into_iter()
+        .filter(|note| note.contains("vpl011"))
+        .collect();
+    assert_eq!(notes, ["/chosen/domU2 has no vpl011: its console will not be seen"]);
+    let silent = virt(|tree| {
+        let node = tree.find("/chosen/domU2").unwrap();
+        tree.set(node, "vpl011", &[]).unwrap();
+    });
+    assert!(!found(&silent, Note).iter().any(|note| note.contains("vpl011")));
+}
