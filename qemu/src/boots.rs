@@ -27,8 +27,25 @@ pub struct Boot {
     pub loads: Vec<String>,
     /// The line that starts what was loaded.
     pub start: String,
+    /// What the device tree must say of each module at the jump.
+    pub modules: Vec<Placed>,
     /// Guests that must report themselves, with the size of their ramdisk in bytes.
     pub guests: Vec<(String, u64)>,
+}
+
+/// A file that became a domain's module.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Placed {
+    /// The domain.
+    pub domain: String,
+    /// `kernel` or `ramdisk`.
+    pub role: &'static str,
+    /// Name of the file.
+    pub file: String,
+    /// Where it was loaded.
+    pub address: u64,
+    /// Its exact size in bytes.
+    pub size: u64,
 }
 
 /// Why a boot could not be prepared.
@@ -69,6 +86,16 @@ pub enum Kernel {
     Gzip,
 }
 
+fn placed(domain: &str, role: &'static str, file: &str, address: u64, size: u64) -> Placed {
+    Placed {
+        domain: domain.to_owned(),
+        role,
+        file: file.to_owned(),
+        address,
+        size,
+    }
+}
+
 fn tftp(address: u64, file: &str) -> String {
     format!("tftpb {address:#x} {file}")
 }
@@ -82,7 +109,7 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
     let scenario = Scenario::create(folder)?;
     let image = scenario.copy("Image", &kernel_file(&files, kernel))?;
     scenario.copy("xen", &files.xen())?;
-    let (mut domains, mut guests) = (Vec::new(), Vec::new());
+    let (mut domains, mut modules, mut guests) = (Vec::new(), Vec::new(), Vec::new());
     let mut loads = vec![tftp(DEVICE_TREE, "virt.dtb"), tftp(XEN, "xen")];
     for (index, kernel, ramdisk) in [(1, DOMU1_KERNEL, DOMU1_RAMDISK), (2, DOMU2_KERNEL, DOMU2_RAMDISK)] {
         let name = format!("domU{index}");
@@ -97,6 +124,8 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
             bootargs: format!("console=ttyAMA0 rdinit=/init guest={name}"),
             name: name.clone(),
         });
+        modules.push(placed(&name, "kernel", "Image", kernel, image));
+        modules.push(placed(&name, "ramdisk", &file, ramdisk, size));
         guests.push((name, size));
     }
     let xen_bootargs = "console=dtuart dtuart=/pl011@9000000".to_owned();
@@ -107,10 +136,12 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
         domains,
     };
     scenario.device_tree("virt.dtb", machine, &chosen.source())?;
+    let start = format!("booti {XEN:#x} - {DEVICE_TREE:#x}");
     Ok(Boot {
         scenario,
         loads,
-        start: format!("booti {XEN:#x} - {DEVICE_TREE:#x}"),
+        start,
+        modules,
         guests,
     })
 }
@@ -155,11 +186,42 @@ pub fn document(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kernel) 
         tftp(DOMU1_RAMDISK, "ramdisk-DomU"),
     ];
     let start = format!("bootm {XEN:#x} {DOM0_RAMDISK:#x} {DEVICE_TREE:#x}");
+    let modules = vec![
+        placed("dom0", "kernel", "xen-Image", DOM0_KERNEL, image),
+        placed("domU1", "kernel", "Image-DomU", DOMU1_KERNEL, image),
+        placed("domU1", "ramdisk", "ramdisk-DomU", DOMU1_RAMDISK, domu),
+    ];
+    let guests = vec![("dom0".into(), dom0), ("domU1".into(), domu)];
     Ok(Boot {
         scenario,
         loads,
         start,
-        guests: vec![("dom0".into(), dom0), ("domU1".into(), domu)],
+        modules,
+        guests,
+    })
+}
+
+/// Linux by itself, with a ramdisk and the device tree of the machine.
+///
+/// # Errors
+/// As [`two_domains`].
+pub fn linux(folder: &Path, kernel: Kernel) -> Result<Boot, Error> {
+    let files = Guests::open()?;
+    let scenario = Scenario::create(folder)?;
+    scenario.copy("Image", &kernel_file(&files, kernel))?;
+    let ramdisk = scenario.write("linux.cpio.gz", &files.ramdisk("linux")?)?;
+    let loads = vec![
+        "setenv bootargs console=ttyAMA0 rdinit=/init guest=linux".to_owned(),
+        tftp(DOMU1_KERNEL, "Image"),
+        tftp(DOMU1_RAMDISK, "linux.cpio.gz"),
+    ];
+    let start = format!("booti {DOMU1_KERNEL:#x} {DOMU1_RAMDISK:#x}:${{filesize}} ${{fdtcontroladdr}}");
+    Ok(Boot {
+        scenario,
+        loads,
+        start,
+        modules: Vec::new(),
+        guests: vec![("linux".into(), ramdisk)],
     })
 }
 

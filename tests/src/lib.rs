@@ -1,10 +1,11 @@
 //! What the end-to-end tests share.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qemu::boots::Boot;
-use qemu::{Console, ConsoleError, Firmware, Machine, Nic};
+use qemu::{Console, ConsoleError, Firmware, GuestReport, Machine, Nic};
 
 /// How long guests may take from Xen's start to their shells, on a busy machine without hardware acceleration.
 pub const GUESTS_TIMEOUT: Duration = Duration::from_secs(240);
@@ -21,19 +22,73 @@ pub fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Starts the machine with a boot's TFTP folder, and loads its files at the prompt. Returns what each line answered.
+/// The firmware that `scripts/build qemu-virt` made.
+///
+/// # Panics
+/// If it was not built.
+pub fn slipway() -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/boards/qemu-virt/slipway.bin");
+    assert!(
+        path.exists(),
+        "{} is missing: run scripts/build qemu-virt",
+        path.display()
+    );
+    path
+}
+
+/// Starts the machine with a TFTP folder, waits for the prompt and gets an address.
 ///
 /// # Errors
 /// [`ConsoleError`] if the machine does not answer.
-pub fn load(machine: Machine, boot: &Boot, name: &str) -> Result<(Console, Vec<String>), ConsoleError> {
-    let tftp = Some(boot.scenario.folder().to_owned());
-    let mut console = machine.nic(Nic::User { tftp }).spawn(name)?;
+pub fn online(machine: Machine, tftp: &Path, name: &str) -> Result<Console, ConsoleError> {
+    let mut console = machine
+        .nic(Nic::User {
+            tftp: Some(tftp.to_owned()),
+        })
+        .spawn(name)?;
     console.prompt()?;
-    let lines = ["setenv autoload no", "dhcp", "setenv serverip 10.0.2.2"].map(str::to_owned);
-    let answers = lines
-        .iter()
-        .chain(&boot.loads)
-        .map(|line| console.command(line))
-        .collect::<Result<_, _>>()?;
-    Ok((console, answers))
+    console.command("setenv autoload no")?;
+    let answer = console.command("dhcp")?;
+    assert!(answer.contains("DHCP client bound to address 10.0.2.15"), "{answer}");
+    Ok(console)
+}
+
+/// As [`online`], then types the lines of a boot that load its files.
+///
+/// # Errors
+/// [`ConsoleError`] if the machine does not answer.
+///
+/// # Panics
+/// If a transfer fails.
+pub fn load(machine: Machine, boot: &Boot, name: &str) -> Result<Console, ConsoleError> {
+    let mut console = online(machine, boot.scenario.folder(), name)?;
+    for line in &boot.loads {
+        let answer = console.command(line)?;
+        let transferred = answer.contains("Bytes transferred = ");
+        assert!(transferred || !line.starts_with("tftp"), "{line}: {answer}");
+    }
+    Ok(console)
+}
+
+/// Types the line that starts a boot, waits for its guests, and compares what they were given with what was loaded.
+///
+/// # Errors
+/// [`ConsoleError`] if a guest does not come up.
+///
+/// # Panics
+/// If a guest was given another ramdisk or another command line.
+pub fn start(console: &mut Console, boot: &Boot) -> Result<BTreeMap<String, GuestReport>, ConsoleError> {
+    console.send_line(&boot.start)?;
+    let reports = GuestReport::expect(console, boot.guests.len(), GUESTS_TIMEOUT)?;
+    for (name, ramdisk) in &boot.guests {
+        let report = &reports[name];
+        assert_eq!(report.ramdisk, *ramdisk, "{report:?}");
+        assert!(report.cmdline.ends_with(&format!("guest={name}")), "{report:?}");
+        assert_eq!(
+            report.hypervisor,
+            if name == "dom0" { "xen" } else { "none" },
+            "{report:?}"
+        );
+    }
+    Ok(reports)
 }
