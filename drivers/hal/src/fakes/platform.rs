@@ -44,7 +44,9 @@ impl BusMemory {
     pub fn write(&self, address: PhysAddr, bytes: &[u8]) {
         let mut memory = self.0.borrow_mut();
         let place = Self::offset(address).and_then(|start| memory.get_mut(start..start.checked_add(bytes.len())?));
-        place.unwrap_or_else(|| panic!("the device writes at {address}, which it was not given")).copy_from_slice(bytes);
+        place
+            .unwrap_or_else(|| panic!("the device writes at {address}, which it was not given"))
+            .copy_from_slice(bytes);
     }
 
     /// Reads a little-endian number of `N` bytes, as a device does.
@@ -52,7 +54,10 @@ impl BusMemory {
     pub fn number<const N: usize>(&self, address: PhysAddr) -> u64 {
         let mut bytes = [0; N];
         self.read(address, &mut bytes);
-        bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+        bytes
+            .iter()
+            .rev()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     fn allocate(&self, len: usize) -> FakeDma {
@@ -60,7 +65,12 @@ impl BusMemory {
         let start = memory.len();
         let len = len.next_multiple_of(Self::PAGE);
         memory.resize(start.saturating_add(len), 0);
-        FakeDma { memory: self.clone(), start, driver: vec![0; len], written: Vec::new() }
+        FakeDma {
+            memory: self.clone(),
+            start,
+            driver: vec![0; len],
+            written: Vec::new(),
+        }
     }
 }
 
@@ -83,10 +93,15 @@ impl FakeDma {
 
     fn store(&mut self, offset: usize, bytes: &[u8]) {
         let inside = offset.is_multiple_of(bytes.len())
-            && offset.checked_add(bytes.len()).is_some_and(|end| end <= self.driver.len());
+            && offset
+                .checked_add(bytes.len())
+                .is_some_and(|end| end <= self.driver.len());
         let mut memory = self.memory.0.borrow_mut();
         let start = self.start.saturating_add(offset);
-        if let Some(place) = memory.get_mut(start..start.saturating_add(bytes.len())).filter(|_| inside) {
+        if let Some(place) = memory
+            .get_mut(start..start.saturating_add(bytes.len()))
+            .filter(|_| inside)
+        {
             place.copy_from_slice(bytes);
         }
     }
@@ -137,7 +152,9 @@ impl DmaMemory for FakeDma {
 
     fn fence(&mut self) {
         for (offset, len) in core::mem::take(&mut self.written) {
-            let address = self.bus_address().checked_add(u64::try_from(offset).unwrap_or(u64::MAX));
+            let address = self
+                .bus_address()
+                .checked_add(u64::try_from(offset).unwrap_or(u64::MAX));
             let bytes = self.driver.get(offset..offset.saturating_add(len));
             if let Some((address, bytes)) = address.zip(bytes) {
                 self.memory.write(address, bytes);
@@ -161,13 +178,19 @@ impl FakePlatform {
     /// A machine that maps registers through `map`.
     #[must_use]
     pub fn new(map: impl Fn(Region) -> Option<Box<dyn Registers>> + 'static) -> Self {
-        Self { memory: BusMemory::default(), clock: Rc::new(ManualClock::with_step(1000)), map: Box::new(map) }
+        Self {
+            memory: BusMemory::default(),
+            clock: Rc::new(ManualClock::with_step(1000)),
+            map: Box::new(map),
+        }
     }
 }
 
 impl fmt::Debug for FakePlatform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakePlatform").field("clock", &self.clock).finish_non_exhaustive()
+        f.debug_struct("FakePlatform")
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
     }
 }
 
@@ -211,11 +234,13 @@ impl<R: Registers> Registers for Window<R> {
     }
 
     fn read16(&self, offset: usize) -> u16 {
-        self.place(offset, 2).map_or(u16::MAX, |place| self.device.read16(place))
+        self.place(offset, 2)
+            .map_or(u16::MAX, |place| self.device.read16(place))
     }
 
     fn read32(&self, offset: usize) -> u32 {
-        self.place(offset, 4).map_or(u32::MAX, |place| self.device.read32(place))
+        self.place(offset, 4)
+            .map_or(u32::MAX, |place| self.device.read32(place))
     }
 
     fn write8(&self, offset: usize, value: u8) {

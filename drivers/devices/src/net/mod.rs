@@ -1,0 +1,3 @@
+//! Ethernet devices.
+
+pub mod virtio_net;

@@ -1,0 +1,3 @@
+//! Reset and power-off.
+
+pub mod psci;

@@ -1,0 +1,143 @@
+//! The table of drivers, and what finds the devices that they drive.
+//!
+//! A driver is added with its file, the `mod` line beside it, and a line in [`PROBES`], or in [`PCI_PROBES`] if it drives a PCI function.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hal::{NetDevice, NodeInfo, Platform};
+
+use crate::net::virtio_net::VirtioNet;
+use crate::pci::PciError;
+use crate::pci::host::{self, Endpoint};
+use crate::virtio::mmio::MmioTransport;
+use crate::virtio::pci::{MODERN_NETWORK, PciTransport, TRANSITIONAL_NETWORK, VENDOR};
+use crate::virtio::{self, Transport, VirtioError};
+
+/// A driver for a kind of device tree node.
+pub struct Probe {
+    /// The string that the node's `compatible` list has.
+    pub compatible: &'static str,
+    run: fn(&mut Devices, &NodeInfo, &dyn Platform) -> Result<(), ProbeError>,
+}
+
+/// A driver for a kind of PCI function.
+pub struct PciProbe {
+    /// Vendor and device id.
+    pub id: (u16, u16),
+    run: fn(&mut Devices, Endpoint, &dyn Platform) -> Result<(), ProbeError>,
+}
+
+/// Drivers by `compatible`, sorted.
+pub const PROBES: &[Probe] = &[
+    Probe {
+        compatible: "pci-host-ecam-generic",
+        run: pci_host,
+    },
+    Probe {
+        compatible: "virtio,mmio",
+        run: virtio_mmio,
+    },
+];
+
+/// Drivers by PCI vendor and device id, sorted.
+pub const PCI_PROBES: &[PciProbe] = &[
+    PciProbe {
+        id: (VENDOR, TRANSITIONAL_NETWORK),
+        run: virtio_pci_net,
+    },
+    PciProbe {
+        id: (VENDOR, MODERN_NETWORK),
+        run: virtio_pci_net,
+    },
+];
+
+/// The devices that run, in the order they were found.
+#[derive(Default)]
+pub struct Devices {
+    /// Network devices.
+    pub networks: Vec<Box<dyn NetDevice>>,
+    /// What was there and could not be used: the node's path, or the path and the function, and why.
+    pub failures: Vec<(String, ProbeError)>,
+}
+
+/// Why a device is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// PCI.
+    #[error(transparent)]
+    Pci(#[from] PciError),
+    /// Virtio.
+    #[error(transparent)]
+    Virtio(#[from] VirtioError),
+}
+
+/// Starts the devices among `nodes` that there is a driver for. Nodes are to be the enabled ones, in the order of the tree.
+#[must_use]
+pub fn probe(nodes: &[NodeInfo], platform: &dyn Platform) -> Devices {
+    let mut devices = Devices::default();
+    for node in nodes {
+        if let Some(driver) = node.compatible.iter().find_map(|name| driver_for(name))
+            && let Err(error) = (driver.run)(&mut devices, node, platform)
+        {
+            devices.failures.push((node.path.clone(), error));
+        }
+    }
+    devices
+}
+
+fn driver_for(compatible: &str) -> Option<&'static Probe> {
+    let index = PROBES
+        .binary_search_by_key(&compatible, |probe| probe.compatible)
+        .ok()?;
+    PROBES.get(index)
+}
+
+fn pci_driver_for(id: (u16, u16)) -> Option<&'static PciProbe> {
+    let index = PCI_PROBES.binary_search_by_key(&id, |probe| probe.id).ok()?;
+    PCI_PROBES.get(index)
+}
+
+fn pci_host(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    let wanted = |id| pci_driver_for(id).is_some();
+    let mut refused = |error: PciError| devices.failures.push((node.path.clone(), error.into()));
+    for endpoint in host::find(node, platform, &wanted, &mut refused)? {
+        let Some(driver) = pci_driver_for(endpoint.function.id()) else {
+            continue;
+        };
+        let function = endpoint.function.clone();
+        if let Err(error) = (driver.run)(devices, endpoint, platform) {
+            function.disable();
+            devices
+                .failures
+                .push((format!("{} {}", node.path, function.address()), error));
+        }
+    }
+    Ok(())
+}
+
+fn virtio_mmio(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    match MmioTransport::open(node, platform)? {
+        Some((transport, virtio::NETWORK)) => devices.add_virtio_net(Box::new(transport), platform),
+        Some(_) | None => Ok(()),
+    }
+}
+
+fn virtio_pci_net(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
+    let transport = PciTransport::open(endpoint, platform)?;
+    devices.add_virtio_net(Box::new(transport), platform)
+}
+
+impl Devices {
+    fn add_virtio_net(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
+        let name = format!("virtio-net#{}", self.networks.len());
+        self.networks
+            .push(Box::new(VirtioNet::start(name, transport, platform)?));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! Consoles.
+
+pub mod pl011;

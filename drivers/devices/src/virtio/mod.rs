@@ -1,0 +1,191 @@
+//! Virtio 1.2, and the interface before 1.0 that QEMU's `virtio-mmio` speaks by default. Section numbers are those of the OASIS
+//! standard "Virtual I/O Device (VIRTIO) Version 1.2".
+
+pub mod mmio;
+#[cfg(test)]
+pub(crate) mod model;
+pub mod pci;
+pub mod queue;
+
+use core::time::Duration;
+
+use hal::{Clock, PhysAddr};
+
+use crate::pci::PciError;
+use crate::wait::wait_until;
+
+/// The device id of a network device (5.1.1).
+pub const NETWORK: u32 = 1;
+
+/// Bits of the device status (2.1).
+pub mod status {
+    /// The driver has noticed the device.
+    pub const ACKNOWLEDGE: u8 = 1;
+    /// The driver knows how to drive it.
+    pub const DRIVER: u8 = 2;
+    /// The driver is ready.
+    pub const DRIVER_OK: u8 = 4;
+    /// The features are settled.
+    pub const FEATURES_OK: u8 = 8;
+    /// The device cannot go on.
+    pub const NEEDS_RESET: u8 = 64;
+}
+
+/// The feature bit of a device that follows version 1 of the standard (6).
+pub const VERSION_1: u64 = 1 << 32;
+
+/// The longest that a device may take to reset. The standard sets no limit; Linux waits without one, QEMU takes no time.
+const RESET_LIMIT: Duration = Duration::from_secs(1);
+
+/// Where a queue's three parts lie, as the device sees them (2.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueAddresses {
+    /// Number of descriptors.
+    pub size: u16,
+    /// The descriptor table. The other two follow it as the interface before 1.0 wants (2.7.2).
+    pub descriptors: PhysAddr,
+    /// The available ring, also called driver area.
+    pub available: PhysAddr,
+    /// The used ring, also called device area.
+    pub used: PhysAddr,
+}
+
+/// A virtio device's registers, on whichever bus it sits (4).
+pub trait Transport {
+    /// Whether the device speaks the interface before 1.0 (7.3).
+    fn is_legacy(&self) -> bool;
+
+    /// Reads the device status.
+    fn status(&self) -> u8;
+    /// Writes the device status; 0 begins a reset.
+    fn set_status(&mut self, status: u8);
+
+    /// The features that the device offers.
+    fn offered_features(&mut self) -> u64;
+    /// Sets the features that the driver takes.
+    fn accept_features(&mut self, features: u64);
+
+    /// The largest size of queue number `queue`; 0 if there is no such queue.
+    fn queue_limit(&mut self, queue: u16) -> u16;
+    /// Sets up queue number `queue` and starts it.
+    ///
+    /// # Errors
+    /// [`VirtioError`] if the device cannot take it.
+    fn start_queue(&mut self, queue: u16, addresses: &QueueAddresses) -> Result<(), VirtioError>;
+    /// Tells the device that there are new buffers in `queue`.
+    fn notify(&mut self, queue: u16);
+
+    /// Reads a byte of the device's own configuration.
+    fn config8(&self, offset: usize) -> u8;
+    /// Reads a 16-bit number of the device's own configuration.
+    fn config16(&self, offset: usize) -> u16;
+
+    /// Takes the device off its bus after its last reset.
+    fn detach(&mut self);
+}
+
+/// Resets the device: when this succeeds, it has let go of every queue (2.4.1).
+///
+/// # Errors
+/// [`VirtioError::NoReset`] if it does not say so in time.
+pub fn reset(transport: &mut dyn Transport, clock: &dyn Clock) -> Result<(), VirtioError> {
+    transport.set_status(0);
+    let done = wait_until(clock, RESET_LIMIT, || transport.status() == 0);
+    done.then_some(()).ok_or(VirtioError::NoReset {
+        status: transport.status(),
+    })
+}
+
+/// Settles the features (3.1.1, steps 1 to 6): resets the device, and takes `wanted` as far as it is offered. Gives what was taken.
+///
+/// # Errors
+/// [`VirtioError::NoReset`] and [`VirtioError::FeaturesRefused`].
+pub fn negotiate(transport: &mut dyn Transport, clock: &dyn Clock, wanted: u64) -> Result<u64, VirtioError> {
+    reset(transport, clock)?;
+    transport.set_status(status::ACKNOWLEDGE);
+    transport.set_status(status::ACKNOWLEDGE | status::DRIVER);
+    let version = if transport.is_legacy() { 0 } else { VERSION_1 };
+    let features = transport.offered_features() & (wanted | version);
+    transport.accept_features(features);
+    if transport.is_legacy() {
+        return Ok(features);
+    }
+    transport.set_status(status::ACKNOWLEDGE | status::DRIVER | status::FEATURES_OK);
+    let settled = features & VERSION_1 != 0 && transport.status() & status::FEATURES_OK != 0;
+    settled
+        .then_some(features)
+        .ok_or(VirtioError::FeaturesRefused { features })
+}
+
+/// Lets the device run (3.1.1, step 8).
+pub fn start(transport: &mut dyn Transport) {
+    let status = transport.status();
+    transport.set_status(status | status::DRIVER_OK);
+}
+
+/// Why a virtio device cannot be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VirtioError {
+    /// The node has no registers, or too few.
+    #[error("the device's node has no register region of at least {expected:#x} bytes")]
+    NoRegisters {
+        /// The bytes that the registers take.
+        expected: u64,
+    },
+    /// The registers cannot be mapped.
+    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    Unmapped(PhysAddr),
+    /// The registers are not those of a virtio device.
+    #[error("the registers at {address} begin with {magic:#x}, not with virtio's 0x74726976")]
+    BadMagic {
+        /// Where they are.
+        address: PhysAddr,
+        /// What they begin with.
+        magic: u32,
+    },
+    /// The registers are of a version that this driver does not know.
+    #[error("the registers at {address} are of version {version}, not 1 or 2")]
+    UnknownVersion {
+        /// Where they are.
+        address: PhysAddr,
+        /// The version they say.
+        version: u32,
+    },
+    /// A PCI function without the capability for a structure that a driver needs: an interface before 1.0 alone.
+    #[error("the function has no virtio capability of type {0}: a device with disable-modern=on is not supported")]
+    NoCapability(u8),
+    /// A function's memory is not as its capabilities say.
+    #[error(transparent)]
+    Pci(#[from] PciError),
+    /// The reset does not end.
+    #[error("the device does not reset: its status stays {status:#x}")]
+    NoReset {
+        /// The status after the wait.
+        status: u8,
+    },
+    /// The device does not take the features.
+    #[error("the device refuses the features {features:#x} that it offers")]
+    FeaturesRefused {
+        /// What was asked of it.
+        features: u64,
+    },
+    /// A queue is missing or too small.
+    #[error("queue {queue} holds at most {limit} buffers, too few to use")]
+    QueueTooSmall {
+        /// Its number.
+        queue: u16,
+        /// The device's limit.
+        limit: u16,
+    },
+    /// A queue's address does not fit the interface before 1.0.
+    #[error("queue {queue} lies at {address}, beyond what the device's interface can address")]
+    QueueUnreachable {
+        /// Its number.
+        queue: u16,
+        /// Where it lies.
+        address: PhysAddr,
+    },
+    /// No memory for a queue or its buffers.
+    #[error("no {0} bytes of memory to share with the device")]
+    NoMemory(usize),
+}
