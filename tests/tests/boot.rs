@@ -1,0 +1,107 @@
+//! From reset to the guests' shells: DHCP, TFTP, a device tree with wrong sizes, real Xen, real Linux.
+
+use qemu::boots::{self, Boot, Kernel, Placed, Sizes};
+use qemu::{Firmware, Machine};
+use system_tests::{GUESTS_TIMEOUT, folder, load, slipway, start};
+
+fn machine() -> Machine {
+    Machine::load("virt").unwrap().firmware(Firmware::Bios(slipway()))
+}
+
+/// Boots what `prepare` makes; the printed table must give each module's exact size, and each guest its own ramdisk.
+fn boot(name: &str, prepare: impl FnOnce(&std::path::Path, &Machine) -> Result<Boot, boots::Error>) {
+    let boot = prepare(&folder(name), &machine()).unwrap();
+    let mut console = load(machine(), &boot, name).unwrap();
+    start(&mut console, &boot).unwrap();
+    let transcript = console.transcript();
+    for Placed {
+        domain,
+        role,
+        file,
+        address,
+        size,
+    } in &boot.modules
+    {
+        let (address, size) = (format!("{address:#x}"), size.to_string());
+        let row = [domain.as_str(), role, file, &address, &size];
+        let found = transcript.lines().any(|line| line.split_whitespace().eq(row));
+        assert!(found, "no line {row:?} in the table:\n{transcript}");
+    }
+}
+
+#[test]
+fn two_domains_whose_sizes_the_tree_does_not_know() {
+    boot("two-domains", |folder, machine| {
+        boots::two_domains(folder, machine, Sizes::Unknown, Kernel::Plain)
+    });
+}
+
+#[test]
+fn two_domains_with_compressed_kernels() {
+    boot("two-domains-gzip", |folder, machine| {
+        boots::two_domains(folder, machine, Sizes::Unknown, Kernel::Gzip)
+    });
+}
+
+#[test]
+fn the_documents_block() {
+    boot("document", |folder, machine| {
+        boots::document(folder, machine, Sizes::Unknown, Kernel::Plain)
+    });
+}
+
+/// U-Boot fails here: see `harness.rs`.
+#[test]
+fn the_documents_block_with_compressed_kernels() {
+    boot("document-gzip", |folder, machine| {
+        boots::document(folder, machine, Sizes::Unknown, Kernel::Gzip)
+    });
+}
+
+#[test]
+fn linux_by_itself() {
+    boot("linux", |folder, _| boots::linux(folder, Kernel::Plain));
+}
+
+#[test]
+fn compressed_linux_by_itself() {
+    boot("linux-gzip", |folder, _| boots::linux(folder, Kernel::Gzip));
+}
+
+#[test]
+fn linux_starts_at_el1_and_xen_is_refused() {
+    let name = "el1";
+    let boot = boots::linux(&folder(name), Kernel::Plain).unwrap();
+    let mut console = load(machine().el1(), &boot, name).unwrap();
+    start(&mut console, &boot).unwrap();
+
+    let name = "el1-xen";
+    let boot = boots::two_domains(&folder(name), &machine(), Sizes::Unknown, Kernel::Plain).unwrap();
+    let mut console = load(machine().el1(), &boot, name).unwrap();
+    let answer = console.command(&boot.start).unwrap();
+    assert!(
+        answer.contains("is Xen and needs EL2, this machine runs at EL1"),
+        "{answer}"
+    );
+    assert!(!console.transcript().contains("Starting kernel"));
+}
+
+/// The machine comes back from a reset while its RAM is full of what was loaded, and boots again.
+#[test]
+fn a_second_boot_after_a_warm_reset() {
+    let name = "warm-reset";
+    let boot = boots::two_domains(&folder(name), &machine(), Sizes::Unknown, Kernel::Gzip).unwrap();
+    let mut console = load(machine(), &boot, name).unwrap();
+    start(&mut console, &boot).unwrap();
+    console.system_reset().unwrap();
+    console.prompt().unwrap();
+    for line in ["setenv autoload no", "dhcp"]
+        .into_iter()
+        .chain(boot.loads.iter().map(String::as_str))
+    {
+        console.command(line).unwrap();
+    }
+    console.send_line(&boot.start).unwrap();
+    console.expect("Starting kernel", GUESTS_TIMEOUT).unwrap();
+    console.expect("SLIPWAY-GUEST domU", GUESTS_TIMEOUT).unwrap();
+}
