@@ -1,21 +1,22 @@
 //! Device drivers, one file per IP block, named after the IP block and never after a board.
 //!
-//! A driver sees the traits of `hal` and nothing else: [`hal::Registers`] for its registers, [`hal::DmaMemory`] for what it shares with
-//! the device, [`hal::Clock`] for deadlines. The firmware crate implements them on hardware; that is where the unsafe code is. Hence
-//! every driver here runs in `cargo test` against a model of its device. [`probe`] finds the devices: one sorted table.
+//! A driver sees the traits of `hal` and nothing else: [`hal::Registers`] for its registers, [`hal::DmaMemory`] for
+//! what it shares with the device, [`hal::Clock`] for deadlines. The firmware crate implements them on hardware; that
+//! is where the unsafe code is. Hence every driver here runs in `cargo test` against a model of its device. [`probe`]
+//! finds the devices: one sorted table.
 //!
-//! Rules that hold for all of them: every wait has a deadline; a device is reset before it is given memory; `shutdown` leaves it
-//! without DMA and without interrupts; nothing that a device says is an index or a length before it is checked.
+//! Rules that hold for all of them: every wait has a deadline; a device is reset before it is given memory; `shutdown`
+//! leaves it without DMA and without interrupts; nothing that a device says is an index or a length before it is
+//! checked.
 //!
 //! # Crates taken and not taken
 //!
-//! * [`uart::pl011`] stands on `arm-pl011-uart`. The crate named `arm-pl011` needs unstable features that no longer exist; Arm's own
-//!   `arm-pl011-uart` is its living successor.
-//! * [`power::psci`] stands on `smccc`.
-//! * [`virtio`] is ours. `virtio-drivers` 0.13 would have us raise an interrupt and, often, take an exit for a kick per received frame
-//!   (with `VIRTIO_F_EVENT_IDX`, which it always accepts, it compares `avail_event` by `>=` and always asks for interrupts); it
-//!   waits without a limit when a PCI device or a queue is reset; it indexes and unwraps with numbers from the device. A split
-//!   virtqueue over [`hal::DmaMemory`] is 150 lines without unsafe code.
+//! * [`uart::pl011`] stands on `arm-pl011-uart`. The crate named `arm-pl011` needs unstable features that no longer
+//!   exist; Arm's own `arm-pl011-uart` is its living successor.
+//! * [`virtio`] is ours. `virtio-drivers` 0.13 would have us raise an interrupt and, often, take an exit for a kick per
+//!   received frame (with `VIRTIO_F_EVENT_IDX`, which it always accepts, it compares `avail_event` by `>=` and always
+//!   asks for interrupts); it waits without a limit when a PCI device or a queue is reset; it indexes and unwraps with
+//!   numbers from the device. A split virtqueue over [`hal::DmaMemory`] is 150 lines without unsafe code.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -33,7 +34,6 @@ extern crate alloc;
 
 pub mod net;
 pub mod pci;
-pub mod power;
 pub mod probe;
 pub mod uart;
 pub mod virtio;

@@ -1,6 +1,7 @@
 //! The table of drivers, and what finds the devices that they drive.
 //!
-//! A driver is added with its file, the `mod` line beside it, and a line in [`PROBES`], or in [`PCI_PROBES`] if it drives a PCI function.
+//! A driver is added with its file, the `mod` line beside it, and a line in [`PROBES`], or in [`PCI_PROBES`] if it
+//! drives a PCI function.
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -74,7 +75,8 @@ pub enum ProbeError {
     Virtio(#[from] VirtioError),
 }
 
-/// Starts the devices among `nodes` that there is a driver for. Nodes are to be the enabled ones, in the order of the tree.
+/// Starts the devices among `nodes` that there is a driver for. Nodes are to be the enabled ones, in the order of the
+/// tree.
 #[must_use]
 pub fn probe(nodes: &[NodeInfo], platform: &dyn Platform) -> Devices {
     let mut devices = Devices::default();

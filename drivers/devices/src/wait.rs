@@ -8,7 +8,8 @@ use hal::{Clock, Deadline};
 /// Polls between two readings of the clock: a reading can cost as much as many polls (under emulation it takes a lock).
 const POLLS_PER_READING: u32 = 64;
 
-/// Polls until `done` or until `limit` has passed; gives the last answer of `done`. When it is done at once, the clock is not read.
+/// Polls until `done` or until `limit` has passed; gives the last answer of `done`. When it is done at once, the clock
+/// is not read.
 pub(crate) fn wait_until(clock: &dyn Clock, limit: Duration, mut done: impl FnMut() -> bool) -> bool {
     if done() {
         return true;

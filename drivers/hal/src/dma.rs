@@ -2,16 +2,16 @@
 
 use crate::addr::PhysAddr;
 
-/// A block of RAM shared with one device: physically contiguous, page-aligned (4096), zeroed when it is given out, and kept for
-/// good, since a device that misbehaves may write to it at any time.
+/// A block of RAM shared with one device: physically contiguous, page-aligned (4096), zeroed when it is given out, and
+/// kept for good, since a device that misbehaves may write to it at any time.
 ///
-/// Both sides see each other's writes without cache maintenance (the `dma-coherent` of the device tree). Rings and descriptors are
-/// read and written through the sized accessors: one volatile access each, little-endian, naturally aligned. What lies outside the
-/// block, or is not aligned, reads as zero and is not written.
+/// Both sides see each other's writes without cache maintenance (the `dma-coherent` of the device tree). Rings and
+/// descriptors are read and written through the sized accessors: one volatile access each, little-endian, naturally
+/// aligned. What lies outside the block, or is not aligned, reads as zero and is not written.
 ///
-/// [`DmaMemory::bytes`] and [`DmaMemory::bytes_mut`] are for payloads. The driver asks only for bytes that the device has handed
-/// back, and keeps the slice no longer than that: then nothing changes under it. What it wrote is the device's to see after the next
-/// [`DmaMemory::fence`].
+/// [`DmaMemory::bytes`] and [`DmaMemory::bytes_mut`] are for payloads. The driver asks only for bytes that the device
+/// has handed back, and keeps the slice no longer than that: then nothing changes under it. What it wrote is the
+/// device's to see after the next [`DmaMemory::fence`].
 pub trait DmaMemory {
     /// The address of the first byte as the device sees it.
     fn bus_address(&self) -> PhysAddr;

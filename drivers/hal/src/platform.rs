@@ -10,8 +10,8 @@ use crate::registers::Registers;
 
 /// The services that a driver needs beside its node of the device tree.
 pub trait Platform {
-    /// Maps a device's registers. `None` if the region holds RAM, or lies outside the address space: a device tree that says so
-    /// is wrong.
+    /// Maps a device's registers. `None` if the region holds RAM, or lies outside the address space: a device tree that
+    /// says so is wrong.
     fn map(&self, region: Region) -> Option<Box<dyn Registers>>;
 
     /// Memory of at least `len` bytes to share with a device; `None` if there is not so much.

@@ -1,8 +1,8 @@
 //! The virtio network device (virtio 1.2, section 5.1), on any transport.
 //!
-//! Received frames are handed out where the device put them, and their buffers go back one by one; the device is notified only when it
-//! asks for that, which QEMU does when it has run out of buffers. Interrupts stay off. 256 buffers hold a TFTP window of 64 blocks with
-//! room for what else is on the wire.
+//! Received frames are handed out where the device put them, and their buffers go back one by one; the device is
+//! notified only when it asks for that, which QEMU does when it has run out of buffers. Interrupts stay off. 256
+//! buffers hold a TFTP window of 64 blocks with room for what else is on the wire.
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -190,7 +190,8 @@ impl NetDevice for VirtioNet {
             free.is_some()
         });
         let buffer = free.ok_or(TransmitError::Busy)?;
-        // The header asks for nothing: it stays all zero, as the memory was given out, since a device only reads these buffers.
+        // The header asks for nothing: it stays all zero, as the memory was given out, since a device only reads these
+        // buffers.
         let total = self.header.saturating_add(len);
         if let Some(frame) = queue
             .bytes_mut(buffer, total)

@@ -1,4 +1,5 @@
-//! Base address registers: how much a function asks for, and addresses for it (PCI Express Base Specification, 7.5.1.2.1).
+//! Base address registers: how much a function asks for, and addresses for it (PCI Express Base Specification,
+//! 7.5.1.2.1).
 
 use alloc::vec::Vec;
 
@@ -45,7 +46,8 @@ struct Window {
 }
 
 impl Windows {
-    /// The memory windows among `ranges`; the 32-bit ones first, since every function and every address map reaches them.
+    /// The memory windows among `ranges`; the 32-bit ones first, since every function and every address map reaches
+    /// them.
     #[must_use]
     pub fn new(ranges: &[PciRange]) -> Self {
         let of = |space| ranges.iter().filter(move |range| range.space == space);
@@ -62,7 +64,8 @@ impl Windows {
         self.0.iter_mut().find_map(|window| window.allocate(size, wide))
     }
 
-    /// The part of the windows that a bridge can pass on: what is left of the first one, from a multiple of `granule` bytes.
+    /// The part of the windows that a bridge can pass on: what is left of the first one, from a multiple of `granule`
+    /// bytes.
     #[must_use]
     pub fn behind_bridge(&self, granule: u64) -> Self {
         let first = self.0.first().and_then(|window| {
@@ -74,8 +77,8 @@ impl Windows {
         Self(first.into_iter().collect())
     }
 
-    /// Ends what [`Windows::behind_bridge`] began: takes out of the first window what `inner` gave out, up to a multiple of `granule`
-    /// bytes. Gives the bus addresses that the bridge has to pass on.
+    /// Ends what [`Windows::behind_bridge`] began: takes out of the first window what `inner` gave out, up to a
+    /// multiple of `granule` bytes. Gives the bus addresses that the bridge has to pass on.
     pub fn close_bridge(&mut self, inner: &Self, granule: u64) -> Option<Region> {
         let outer = self.0.first_mut()?;
         let start = outer.next.align_up(granule)?;

@@ -16,7 +16,8 @@ pub struct Capability {
     pub register: u16,
 }
 
-/// The function's capabilities in the order of the list. A pointer into the header, or a list that runs in a circle, ends it.
+/// The function's capabilities in the order of the list. A pointer into the header, or a list that runs in a circle,
+/// ends it.
 pub fn capabilities(function: &Function) -> impl Iterator<Item = Capability> + '_ {
     let listed = function.read16(header::STATUS) & CAPABILITIES_LIST != 0;
     let mut next = if listed {

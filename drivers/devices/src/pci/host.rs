@@ -27,11 +27,12 @@ struct Bus {
     windows: Windows,
 }
 
-/// Finds the functions that `wanted` accepts by vendor and device id, on the bus behind the host bridge and behind PCI bridges, and
-/// gives them addresses.
+/// Finds the functions that `wanted` accepts by vendor and device id, on the bus behind the host bridge and behind PCI
+/// bridges, and gives them addresses.
 ///
-/// Every function is taken off the bus first: one that an earlier loader left running could write to RAM, and answers at addresses
-/// that are given out anew here. A function that gets no addresses is reported through `refused` and left out.
+/// Every function is taken off the bus first: one that an earlier loader left running could write to RAM, and answers
+/// at addresses that are given out anew here. A function that gets no addresses is reported through `refused` and left
+/// out.
 ///
 /// # Errors
 /// [`PciError`] if there is no usable configuration space.
@@ -142,3 +143,6 @@ impl Function {
         self.write32(bridge::PREFETCHABLE_WINDOW, bridge::CLOSED);
     }
 }
+
+#[cfg(test)]
+mod tests;

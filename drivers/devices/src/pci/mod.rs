@@ -1,7 +1,7 @@
 //! PCI Express: configuration space, capabilities, base addresses (PCI Express Base Specification, chapter 7).
 //!
-//! On the machines this loader starts on, nobody has set up PCI before: [`host`] scans the bus, and assigns addresses to the
-//! functions that have a driver.
+//! On the machines this loader starts on, nobody has set up PCI before: [`host`] scans the bus, and assigns addresses
+//! to the functions that have a driver.
 
 pub mod bar;
 pub mod capability;

@@ -1,4 +1,5 @@
-//! A PCI bus for tests: functions with base address registers that behave, bridges that pass on only what they are told to.
+//! A PCI bus for tests: functions with base address registers that behave, bridges that pass on only what they are told
+//! to.
 
 use alloc::rc::Rc;
 use alloc::vec::Vec;

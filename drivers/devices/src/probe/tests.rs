@@ -1,1 +1,225 @@
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::cell::RefCell;
 
+use hal::fakes::{FakePlatform, Window};
+use hal::{NetDevice, NodeInfo, PhysAddr, Region, Registers};
+
+use super::{Devices, PCI_PROBES, PROBES, probe};
+use crate::pci::model::Bar::{High, Io, Memory32, Memory64, None as Unused};
+use crate::pci::model::{FakeBus, FakeFunction};
+use crate::virtio::model::{Model, PciModel};
+
+#[test]
+fn the_tables_are_sorted_without_duplicates() {
+    assert!(PROBES.windows(2).all(|pair| pair[0].compatible < pair[1].compatible));
+    assert!(PCI_PROBES.windows(2).all(|pair| pair[0].id < pair[1].id));
+}
+
+fn slot(number: u64) -> NodeInfo {
+    let region = Region::new(PhysAddr(0x0a00_0000 + 0x200 * number), 0x200).unwrap();
+    NodeInfo {
+        path: alloc::format!("/virtio_mmio@{:x}", region.start().get()),
+        compatible: Vec::from(["virtio,mmio".into()]),
+        reg: Vec::from([region]),
+        ..NodeInfo::default()
+    }
+}
+
+/// An empty slot of QEMU's virt machine: magic and version are there, the device id is 0.
+struct EmptySlot;
+
+impl Registers for EmptySlot {
+    fn read8(&self, _offset: usize) -> u8 {
+        0
+    }
+    fn read16(&self, _offset: usize) -> u16 {
+        0
+    }
+    fn read32(&self, offset: usize) -> u32 {
+        match offset {
+            0 => 0x7472_6976,
+            4 => 1,
+            _ => 0,
+        }
+    }
+    fn write8(&self, _offset: usize, _value: u8) {}
+    fn write16(&self, _offset: usize, _value: u16) {}
+    fn write32(&self, _offset: usize, _value: u32) {}
+}
+
+/// A function as QEMU's virtio-net-pci shows itself; `tamper` may spoil it.
+fn virtio_function(device: u8, tamper: impl FnOnce(&mut FakeFunction)) -> FakeFunction {
+    let bars = [Io(32), Memory32(0x1000), Unused, Unused, Memory64(0x4000), High];
+    let mut function = FakeFunction::new((0x1af4, 0x1000), device, bars);
+    function.set(0x06, &[0x10, 0]);
+    function.set(0x34, &[0x84]);
+    let mut structure = |register: usize, next: u8, kind: u8, offset: u32, len: u32| {
+        function.set(register, &[9, next, 16, kind, 4]);
+        function.set(register + 8, &offset.to_le_bytes());
+        function.set(register + 12, &len.to_le_bytes());
+    };
+    structure(0x84, 0x70, 5, 0, 0);
+    structure(0x70, 0x60, 2, 0x3000, 0x1000);
+    structure(0x60, 0x50, 4, 0x2000, 0x1000);
+    structure(0x50, 0x40, 3, 0x1000, 0x1000);
+    structure(0x40, 0, 1, 0, 0x1000);
+    function.set(0x80, &4_u32.to_le_bytes());
+    tamper(&mut function);
+    function
+}
+
+/// A machine with one PCI host bridge; the memory of every function answers as one virtio network device.
+struct Machine {
+    bus: Rc<FakeBus>,
+    model: Model,
+    devices: Devices,
+}
+
+fn pci_machine(functions: Vec<FakeFunction>) -> Machine {
+    let bus = FakeBus::new(functions);
+    let model = Rc::new(RefCell::new(Option::<Model>::None));
+    let (mapped_bus, mapped_model) = (Rc::clone(&bus), Rc::clone(&model));
+    let platform = FakePlatform::new(move |region| {
+        let len = usize::try_from(region.len()).unwrap();
+        if region.start().get() == FakeBus::ECAM.0 {
+            return Some(Box::new(Window::new(Rc::clone(&mapped_bus), 0, len)) as Box<_>);
+        }
+        let (_, bar, offset) = mapped_bus.answers(region)?;
+        assert_eq!(bar, 4);
+        let model = Rc::new(PciModel(mapped_model.borrow().clone()?));
+        Some(Box::new(Window::new(model, usize::try_from(offset).unwrap(), len)))
+    });
+    let device = Model::new(platform.memory.clone(), false);
+    *model.borrow_mut() = Some(device.clone());
+    let devices = probe(&[FakeBus::node()], &platform);
+    Machine {
+        bus,
+        model: device,
+        devices,
+    }
+}
+
+fn exchange(device: &mut dyn NetDevice, model: &Model) {
+    device.transmit(60, &mut |frame| frame.fill(0xab)).unwrap();
+    assert_eq!(model.sent(true).unwrap(), [0xab; 60]);
+    assert!(model.deliver(&[0xcd; 90]));
+    let mut received = Vec::new();
+    assert!(device.receive(&mut |frame| received = frame.to_vec()));
+    assert_eq!(received, [0xcd; 90]);
+}
+
+#[test]
+fn a_network_device_behind_pci() {
+    let mut machine = pci_machine(Vec::from([virtio_function(1, |_| ())]));
+    assert!(machine.devices.failures.is_empty());
+    let device = &mut machine.devices.networks[0];
+    assert_eq!(
+        (device.name(), device.mac().to_string().as_str()),
+        ("virtio-net#0", "52:54:00:12:34:56")
+    );
+    exchange(device.as_mut(), &machine.model);
+    device.shutdown();
+    assert_eq!(machine.model.0.borrow().status, 0);
+    assert_eq!(
+        machine.bus.0.borrow()[0].command() & 7,
+        0,
+        "off the bus: no DMA after the hand-over"
+    );
+}
+
+#[test]
+fn a_network_device_behind_pci_bridges() {
+    let mut function = virtio_function(0, |function| function.set(2, &[0x41, 0x10]));
+    function.behind = Some(0);
+    let mut machine = pci_machine(Vec::from([FakeFunction::bridge(1), function]));
+    exchange(machine.devices.networks[0].as_mut(), &machine.model);
+}
+
+#[test]
+fn functions_that_lie_about_their_structures() {
+    type Case = (fn(&mut FakeFunction), &'static str);
+    let cases: [Case; 5] = [
+        (
+            |function| function.set(0x06, &[0, 0]),
+            "the function has no virtio capability of type 1: a device with disable-modern=on is not supported",
+        ),
+        (
+            |function| function.set(0x44, &[0]),
+            "function 00:01.0: base address register 0 holds no memory",
+        ),
+        (
+            |function| function.set(0x44, &[200]),
+            "function 00:01.0: base address register 200 holds no memory",
+        ),
+        (
+            |function| function.set(0x48, &0x3001_u32.to_le_bytes()),
+            "function 00:01.0: 0x1000 bytes at 0x3001 lie outside base address register 4",
+        ),
+        (
+            |function| function.set(0x48, &u32::MAX.to_le_bytes()),
+            "function 00:01.0: 0x1000 bytes at 0xffffffff lie outside base address register 4",
+        ),
+    ];
+    for (tamper, sentence) in cases {
+        let machine = pci_machine(Vec::from([virtio_function(1, tamper)]));
+        assert!(machine.devices.networks.is_empty());
+        let (path, error) = &machine.devices.failures[0];
+        assert_eq!(
+            (path.as_str(), error.to_string().as_str()),
+            ("/pcie@10000000 00:01.0", sentence)
+        );
+        assert_eq!(
+            machine.bus.0.borrow()[0].command() & 7,
+            0,
+            "what is not used is off the bus"
+        );
+    }
+}
+
+#[test]
+fn slots_of_virtio_mmio() {
+    let model = Rc::new(RefCell::new(Option::<Model>::None));
+    let mapped = Rc::clone(&model);
+    let platform = FakePlatform::new(move |region| match region.start().get() {
+        0x0a00_0200 => Some(Box::new(mapped.borrow().clone()?)),
+        0x0a00_0000 => Some(Box::new(EmptySlot)),
+        _ => None,
+    });
+    *model.borrow_mut() = Some(Model::new(platform.memory.clone(), true));
+    let missing = NodeInfo {
+        reg: Vec::new(),
+        ..slot(3)
+    };
+    let devices = probe(&[slot(0), slot(1), slot(2), missing], &platform);
+    assert_eq!(devices.networks.len(), 1);
+    let failures: Vec<_> = devices
+        .failures
+        .iter()
+        .map(|(path, error)| (path.as_str(), error.to_string()))
+        .collect();
+    let expected = [
+        (
+            "/virtio_mmio@a000400",
+            "the registers at 0xa000400 cannot be mapped: it is not a device's address".to_string(),
+        ),
+        (
+            "/virtio_mmio@a000600",
+            "the device's node has no register region of at least 0x100 bytes".to_string(),
+        ),
+    ];
+    assert_eq!(failures, expected);
+}
+
+#[test]
+fn nodes_without_a_driver_are_left_alone() {
+    let platform = FakePlatform::new(|_| panic!("nothing may be mapped"));
+    let node = NodeInfo {
+        compatible: Vec::from(["qemu,fw-cfg-mmio".into()]),
+        ..slot(0)
+    };
+    let devices = probe(&[node, NodeInfo::default()], &platform);
+    assert!(devices.networks.is_empty() && devices.failures.is_empty());
+}

@@ -20,22 +20,24 @@ const LINE: LineConfig = LineConfig {
     stop_bits: StopBits::One,
 };
 
-/// How long a byte waits for the transmitter: the whole FIFO of 32 characters takes 2.8 ms at 115200 baud, 33 ms at 9600.
+/// How long a byte waits for the transmitter: the whole FIFO of 32 characters takes 2.8 ms at 115200 baud, 33 ms at
+/// 9600.
 const TRANSMIT_LIMIT: Duration = Duration::from_millis(50);
 
 /// A console on a PL011.
 pub struct Pl011<'a> {
     uart: Uart<'a>,
     clock: Rc<dyn Clock>,
-    /// The transmitter let a wait run out: do not wait for it again until it moves, or a dead line would stop the loader for hours.
+    /// The transmitter let a wait run out: do not wait for it again until it moves, or a dead line would stop the
+    /// loader for hours.
     stuck: bool,
 }
 
 impl<'a> Pl011<'a> {
     /// The UART with `registers`, which runs on a clock of `clock_hz` if that is known.
     ///
-    /// With a clock it is set to 115200 8N1 with FIFOs. Without one, or with one that 115200 baud cannot be made of, it stays as whoever
-    /// ran before has set it up. Interrupts are masked.
+    /// With a clock it is set to 115200 8N1 with FIFOs. Without one, or with one that 115200 baud cannot be made of, it
+    /// stays as whoever ran before has set it up. Interrupts are masked.
     #[must_use]
     pub fn new(registers: UniqueMmioPointer<'a, PL011Registers>, clock_hz: Option<u32>, clock: Rc<dyn Clock>) -> Self {
         let mut console = Self {
@@ -72,8 +74,8 @@ impl Console for Pl011<'_> {
     }
 
     fn read(&mut self) -> Option<u8> {
-        // A character that arrived damaged is taken out of the FIFO and lost. The FIFO holds 32: more damaged ones in a row than that
-        // are a line that floats, and are left for the next call.
+        // A character that arrived damaged is taken out of the FIFO and lost. The FIFO holds 32: more damaged ones in a
+        // row than that are a line that floats, and are left for the next call.
         for _ in 0..32 {
             if let Ok(byte) = self.uart.read_word() {
                 return byte;
@@ -137,7 +139,8 @@ mod tests {
         Rc::new(ManualClock::with_step(1000))
     }
 
-    /// Divisors as in DDI 0183, 3.3.6: UARTCLK / (16 * baud); for 24 MHz and 115200 baud that is 13.0208, so 13 and 0.0208 * 64 + 0.5.
+    /// Divisors as in DDI 0183, 3.3.6: UARTCLK / (16 * baud); for 24 MHz and 115200 baud that is 13.0208, so 13 and
+    /// 0.0208 * 64 + 0.5.
     #[test]
     fn a_known_clock_sets_115200_8n1_with_fifos() {
         let fake = Fake::with_flags(RX_EMPTY);

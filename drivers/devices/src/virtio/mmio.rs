@@ -44,7 +44,8 @@ pub struct MmioTransport {
 }
 
 impl MmioTransport {
-    /// The device of a `virtio,mmio` node, and its device id. `None` if the slot is empty: QEMU's virt machine has 32 slots.
+    /// The device of a `virtio,mmio` node, and its device id. `None` if the slot is empty: QEMU's virt machine has 32
+    /// slots.
     ///
     /// # Errors
     /// [`VirtioError`] if the registers are missing, or are not those of a virtio device.

@@ -1,5 +1,5 @@
-//! Virtio 1.2, and the interface before 1.0 that QEMU's `virtio-mmio` speaks by default. Section numbers are those of the OASIS
-//! standard "Virtual I/O Device (VIRTIO) Version 1.2".
+//! Virtio 1.2, and the interface before 1.0 that QEMU's `virtio-mmio` speaks by default. Section numbers are those of
+//! the OASIS standard "Virtual I/O Device (VIRTIO) Version 1.2".
 
 pub mod mmio;
 #[cfg(test)]
@@ -34,7 +34,8 @@ pub mod status {
 /// The feature bit of a device that follows version 1 of the standard (6).
 pub const VERSION_1: u64 = 1 << 32;
 
-/// The longest that a device may take to reset. The standard sets no limit; Linux waits without one, QEMU takes no time.
+/// The longest that a device may take to reset. The standard sets no limit; Linux waits without one, QEMU takes no
+/// time.
 const RESET_LIMIT: Duration = Duration::from_secs(1);
 
 /// Where a queue's three parts lie, as the device sees them (2.7).
@@ -96,7 +97,8 @@ pub fn reset(transport: &mut dyn Transport, clock: &dyn Clock) -> Result<(), Vir
     })
 }
 
-/// Settles the features (3.1.1, steps 1 to 6): resets the device, and takes `wanted` as far as it is offered. Gives what was taken.
+/// Settles the features (3.1.1, steps 1 to 6): resets the device, and takes `wanted` as far as it is offered. Gives
+/// what was taken.
 ///
 /// # Errors
 /// [`VirtioError::NoReset`] and [`VirtioError::FeaturesRefused`].

@@ -1,5 +1,5 @@
-//! A virtio network device for tests, behind the registers of either transport. It does its side of the rings by the standard, and
-//! fails the test when the driver does not.
+//! A virtio network device for tests, behind the registers of either transport. It does its side of the rings by the
+//! standard, and fails the test when the driver does not.
 
 use alloc::rc::Rc;
 use alloc::vec;
@@ -51,7 +51,8 @@ impl Model {
         let version = if legacy { 0 } else { super::VERSION_1 };
         Self(Rc::new(RefCell::new(State {
             memory,
-            // Beside address and status: checksum offload, merged buffers and event indexes, none of which the driver may take.
+            // Beside address and status: checksum offload, merged buffers and event indexes, none of which the driver
+            // may take.
             features: 1 << 0 | 1 << 5 | 1 << 15 | 1 << 16 | 1 << 29 | version,
             accepted: 0,
             status: 0,
@@ -285,8 +286,8 @@ impl Registers for Model {
     }
 }
 
-/// The structures of 4.1.4 in one memory of 16 KiB, as QEMU lays them out: common configuration at 0, device configuration at 0x2000,
-/// notifications at 0x3000, four bytes per queue.
+/// The structures of 4.1.4 in one memory of 16 KiB, as QEMU lays them out: common configuration at 0, device
+/// configuration at 0x2000, notifications at 0x3000, four bytes per queue.
 pub(crate) struct PciModel(pub(crate) Model);
 
 impl Registers for PciModel {

@@ -58,7 +58,8 @@ pub struct PciTransport {
     notify: Box<dyn Registers>,
     device: Option<Box<dyn Registers>>,
     notify_multiplier: usize,
-    /// Where in `notify` each queue's register is; asked once, when the queue starts, since asking costs two register accesses.
+    /// Where in `notify` each queue's register is; asked once, when the queue starts, since asking costs two register
+    /// accesses.
     notify_offsets: [usize; QUEUES],
 }
 

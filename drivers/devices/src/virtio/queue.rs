@@ -184,7 +184,8 @@ impl Queue {
     pub fn publish(&mut self) -> bool {
         self.buffers.fence();
         self.rings.write16(self.available + 2, self.next_available);
-        // The flag must be read after the index is written, or a device that goes to sleep in between is never woken (2.7.13.4.1).
+        // The flag must be read after the index is written, or a device that goes to sleep in between is never woken
+        // (2.7.13.4.1).
         self.rings.fence();
         self.rings.read16(self.used) & NO_NOTIFY == 0
     }

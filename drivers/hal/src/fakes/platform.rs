@@ -74,8 +74,8 @@ impl BusMemory {
     }
 }
 
-/// DMA memory that punishes a forgotten fence: payload bytes live in a copy of the driver's own, and the device sees what the driver
-/// wrote to them only after [`DmaMemory::fence`].
+/// DMA memory that punishes a forgotten fence: payload bytes live in a copy of the driver's own, and the device sees
+/// what the driver wrote to them only after [`DmaMemory::fence`].
 struct FakeDma {
     memory: BusMemory,
     start: usize,

@@ -1,3 +1,0 @@
-//! Reset and power-off.
-
-pub mod psci;
