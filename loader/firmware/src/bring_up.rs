@@ -1,22 +1,84 @@
 //! From a bare processor to the loader's prompt, step by step.
 
-use core::fmt::Write;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
 
+use hal::{Clock, PhysAddr, Region};
+use loader_core::console::Terminal;
+use loader_core::context::Context;
 use loader_core::devicetree::Tree;
+use loader_core::env::Environment;
+use loader_core::memory::Memory;
 
-use crate::early_console::EarlyConsole;
+use crate::clock::GenericTimer;
 use crate::layout::Layout;
+use crate::platform::Hardware;
+use crate::ram::PhysicalRam;
 use crate::ram_map::RamMap;
-use crate::{mmu, psci};
+use crate::system::Machine;
+use crate::{board, console, mmu, psci};
+
+/// Room that the copy of the machine's tree has to grow, so that `fdt set` works on it.
+const TREE_SLACK: usize = 0x1_0000;
 
 /// Never returns: the prompt is for ever.
 pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
-    let blob =
-        crate::early::blob_at(device_tree).unwrap_or_else(|| panic!("the device tree at {device_tree:#x} is gone"));
+    let blob = crate::early::blob_at(device_tree).unwrap_or_else(|| panic!("the tree at {device_tree:#x} is gone"));
     let tree = Tree::parse(blob).unwrap_or_else(|error| panic!("the device tree at {device_tree:#x}: {error}"));
     psci::init(&tree);
     let ram = RamMap::read(&tree).unwrap_or_else(|error| panic!("the device tree's memory: {error}"));
     mmu::activate(&ram, layout).unwrap_or_else(|error| panic!("the memory map: {error}"));
-    let _ = writeln!(EarlyConsole, "hello from {:?} {:?}", layout.region(), ram);
-    crate::panic::die()
+    let clock = clock(&tree);
+    let console = console::open(&tree, Rc::clone(&clock));
+    let devices = devices::probe::probe(&tree.devices(), &Hardware::new(&ram, Rc::clone(&clock)));
+    let terminal = Terminal::new(console);
+    let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
+    context.env = Environment::from_defaults(board::ENVIRONMENT);
+    keep_tree(&mut context, &tree);
+    for (path, error) in &devices.failures {
+        context.say(format_args!("{path}: not used: {error}"));
+    }
+    context.say(format_args!("{} nets", devices.networks.len()));
+    loop {}
+}
+
+fn clock(tree: &Tree) -> Rc<dyn Clock> {
+    let node = tree.find_compatible("arm,armv8-timer").next();
+    let fallback = node.and_then(|node| tree.u32(node, "clock-frequency"));
+    match GenericTimer::new(fallback) {
+        Some(timer) => Rc::new(timer),
+        None => panic!("CNTFRQ_EL0 is 0 and the device tree gives no clock-frequency: the firmware before us set no timer up"),
+    }
+}
+
+/// The memory map: banks, the loader, and all that the tree reserves.
+fn memory(ram: &RamMap, layout: &Layout) -> Memory {
+    // SAFETY: the final map is active; all Rust objects are in the loader's region (the tree's blob is not used any more once
+    // `run` has parsed it); called once.
+    let physical = unsafe { PhysicalRam::new(ram, layout) };
+    let mut memory = Memory::new(Box::new(physical), &ram.banks);
+    memory.reserve(layout.region(), "the loader");
+    for reserved in &ram.reserved {
+        memory.reserve(reserved.region, &reserved.owner);
+    }
+    memory
+}
+
+/// Copies the machine's tree out of low RAM, where people load to, and says where in `fdtcontroladdr`.
+fn keep_tree(context: &mut Context, tree: &Tree) {
+    let blob = tree.emit(TREE_SLACK).unwrap_or_else(|error| panic!("the machine's device tree: {error}"));
+    let len = blob.len() as u64;
+    let below = Some(PhysAddr(1 << 32));
+    let place = context.memory.find_free(len, 0x1000, below).or_else(|| context.memory.find_free(len, 0x1000, None));
+    let place = place.unwrap_or_else(|| panic!("no room for the machine's device tree of {len:#x} bytes"));
+    let stored = store(&mut context.memory, place, &blob);
+    stored.unwrap_or_else(|error| panic!("the machine's device tree: {error}"));
+    context.env.set_hex("fdtcontroladdr", place.start().get());
+}
+
+fn store(memory: &mut Memory, place: Region, blob: &[u8]) -> Result<(), loader_core::memory::MemoryError> {
+    let claim = memory.claim(place.start(), place.len(), "the machine's device tree")?;
+    memory.write(&claim, 0, blob)?;
+    memory.record(claim, place.len());
+    Ok(())
 }

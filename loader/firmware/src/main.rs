@@ -12,6 +12,7 @@ mod bring_up;
 mod bus;
 mod cache;
 mod clock;
+mod console;
 mod dma;
 mod early;
 mod early_console;

@@ -1,0 +1,170 @@
+//! Measures Slipway beside Debian's U-Boot: same QEMU, same options, same files, in alternation.
+//!
+//! Run by `scripts/bench` in a network namespace of its own, where a tap interface and `atftpd` can be had without rights.
+//! Prints a table in Markdown: medians of the rounds, and the ratio of Slipway to U-Boot.
+
+mod session;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use qemu::boots::{self, Kernel, Sizes};
+use qemu::network::{Tap, TftpServer};
+use qemu::{Firmware, Guests, Machine, Nic, Scenario};
+
+use session::Session;
+use table::{Kind, Row, Table};
+
+/// A loader under test.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loader {
+    /// Debian's package u-boot-qemu.
+    UBoot,
+    /// This project.
+    Slipway,
+}
+
+/// Where things are.
+struct Bench {
+    rounds: usize,
+    u_boot: PathBuf,
+    slipway: PathBuf,
+    folder: PathBuf,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const HOST: &str = "10.9.0.1";
+const BOARD: &str = "10.9.0.2";
+const LARGE: usize = 32 << 20;
+const SMALL: usize = 8 << 20;
+
+fn main() -> Result<()> {
+    let mut arguments = std::env::args().skip(1);
+    let usage = "usage: bench SLIPWAY.BIN U-BOOT.BIN FOLDER [ROUNDS]";
+    let mut path = || arguments.next().map(PathBuf::from).ok_or(usage);
+    let (slipway, u_boot, folder) = (path()?, path()?, path()?);
+    let rounds = arguments.next().map_or(Ok(5), |rounds| rounds.parse())?;
+    let bench = Bench { rounds, u_boot, slipway, folder };
+    let mut table = Table::default();
+    bench.sizes(&mut table)?;
+    bench.prompt(&mut table)?;
+    bench.built_in_server(&mut table)?;
+    bench.real_server(&mut table)?;
+    bench.xen(&mut table)?;
+    println!("\n{table}");
+    Ok(())
+}
+
+impl Bench {
+    fn machine(&self, loader: Loader, nic: Nic) -> Result<Machine> {
+        let image = match loader {
+            Loader::UBoot => &self.u_boot,
+            Loader::Slipway => &self.slipway,
+        };
+        Ok(Machine::load("virt")?.nic(nic).firmware(Firmware::Bios(image.clone())))
+    }
+
+    /// Runs `measure` for both loaders in each round, the first one changing from round to round.
+    fn alternate(&self, mut measure: impl FnMut(Loader) -> Result<Option<f64>>) -> Result<[Vec<Option<f64>>; 2]> {
+        let mut found = [Vec::new(), Vec::new()];
+        for round in 0..self.rounds {
+            let order = if round % 2 == 0 { [Loader::UBoot, Loader::Slipway] } else { [Loader::Slipway, Loader::UBoot] };
+            for loader in order {
+                found[loader as usize].push(measure(loader)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn row(&self, table: &mut Table, name: &str, kind: Kind, measure: impl FnMut(Loader) -> Result<Option<f64>>) -> Result<()> {
+        eprintln!("bench: {name}");
+        let [u_boot, slipway] = self.alternate(measure)?;
+        table.push(Row { name: name.to_owned(), kind, u_boot, slipway });
+        Ok(())
+    }
+
+    fn sizes(&self, table: &mut Table) -> Result<()> {
+        let size = |path: &Path| std::fs::metadata(path).map(|file| file.len() as f64 / 1024.0);
+        let (u_boot, slipway) = (vec![Some(size(&self.u_boot)?)], vec![Some(size(&self.slipway)?)]);
+        table.push(Row { name: "image size".into(), kind: Kind::KiB, u_boot, slipway });
+        Ok(())
+    }
+
+    fn prompt(&self, table: &mut Table) -> Result<()> {
+        self.row(table, "QEMU's start to prompt", Kind::Seconds, |loader| {
+            let machine = self.machine(loader, Nic::User { tftp: None })?;
+            table::options("all rows", &machine);
+            let mut session = Session::start(&machine)?;
+            session.to_prompt()?;
+            Ok(Some(session.since_start().as_secs_f64()))
+        })
+    }
+
+    fn built_in_server(&self, table: &mut Table) -> Result<()> {
+        let scenario = Scenario::create(&self.folder.join("files"))?;
+        scenario.write("large", &noise(LARGE))?;
+        scenario.write("small", &noise(SMALL))?;
+        let tftp = Some(scenario.folder().to_owned());
+        self.row(table, "TFTP, QEMU's built-in server", Kind::MiBPerSecond, |loader| {
+            let mut session = Session::start(&self.machine(loader, Nic::User { tftp: tftp.clone() })?)?;
+            session.to_prompt()?;
+            session.network("10.0.2.15", "10.0.2.2")?;
+            session.rate("tftpboot 0x42000000 large", LARGE)
+        })
+    }
+
+    fn real_server(&self, table: &mut Table) -> Result<()> {
+        let tap = Tap::create("bench0", &format!("{HOST}/24"))?;
+        let _server = TftpServer::start(&Guests::open()?.atftpd(), HOST, &self.folder.join("files").canonicalize()?)?;
+        let nic = || Nic::Tap { interface: tap.interface().to_owned() };
+        for window in [1, 16, 64] {
+            let name = format!("TFTP, atftpd, block 1468, window {window}");
+            self.row(table, &name, Kind::MiBPerSecond, |loader| {
+                let mut session = Session::start(&self.machine(loader, nic())?)?;
+                session.to_prompt()?;
+                session.network(BOARD, HOST)?;
+                session.command("setenv tftpblocksize 1468")?;
+                session.command(&format!("setenv tftpwindowsize {window}"))?;
+                session.rate("tftpboot 0x42000000 large", LARGE)
+            })?;
+        }
+        self.row(table, "TFTP, atftpd, each loader's defaults", Kind::MiBPerSecond, |loader| {
+            let mut session = Session::start(&self.machine(loader, nic())?)?;
+            session.to_prompt()?;
+            session.network(BOARD, HOST)?;
+            session.rate("tftpboot 0x42000000 large", LARGE)
+        })
+    }
+
+    fn xen(&self, table: &mut Table) -> Result<()> {
+        // Exact sizes: U-Boot does not mend them. Both loaders get the same files and the same lines.
+        let plain = self.machine(Loader::Slipway, Nic::None)?;
+        let boot = boots::two_domains(&self.folder.join("xen"), &plain, Sizes::Exact, Kernel::Plain)?;
+        self.row(table, "QEMU's start to Xen's first line", Kind::Seconds, |loader| {
+            let nic = Nic::User { tftp: Some(boot.scenario.folder().to_owned()) };
+            let mut session = Session::start(&self.machine(loader, nic)?)?;
+            session.to_prompt()?;
+            session.network("10.0.2.15", "10.0.2.2")?;
+            for line in &boot.loads {
+                session.command(line)?;
+            }
+            session.send(&boot.start)?;
+            session.wait(b"Xen 4.17", Duration::from_secs(60))?;
+            Ok(Some(session.since_start().as_secs_f64()))
+        })
+    }
+}
+
+/// Bytes that no layer compresses (a 64-bit xorshift), the same in each run.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(len / 8).flatten().collect()
+}

@@ -1,0 +1,122 @@
+//! A machine whose console is read with as little delay as can be: pipes, one blocking reader, no monitor.
+
+use std::io::{Read, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use qemu::Machine;
+
+use crate::Result;
+
+const PROMPT: &[u8] = b"\n=> ";
+/// What a step may take before the measurement counts as failed.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running machine.
+pub(crate) struct Session {
+    child: Child,
+    input: ChildStdin,
+    output: Receiver<(Instant, Vec<u8>)>,
+    started: Instant,
+    /// When the text that was last waited for had arrived.
+    last: Instant,
+    unread: Vec<u8>,
+}
+
+impl Session {
+    /// Starts the machine.
+    pub(crate) fn start(machine: &Machine) -> Result<Self> {
+        let started = Instant::now();
+        let mut command = Command::new("qemu-system-aarch64");
+        command.args(machine.arguments()).args(["-serial", "stdio", "-monitor", "none"]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        let input = child.stdin.take().ok_or("QEMU has no input")?;
+        let mut pipe = child.stdout.take().ok_or("QEMU has no output")?;
+        let (sender, output) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(len @ 1..) = pipe.read(&mut buffer) {
+                let chunk = buffer.get(..len).unwrap_or_default().to_vec();
+                if sender.send((Instant::now(), chunk)).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { child, input, output, started, last: started, unread: Vec::new() })
+    }
+
+    /// Stops autoboot with a key that is there before the loader looks, and waits for the prompt.
+    pub(crate) fn to_prompt(&mut self) -> Result<()> {
+        self.input.write_all(b" ")?;
+        self.input.flush()?;
+        self.wait(PROMPT, PATIENCE)
+    }
+
+    /// Sets addresses by hand, so that no DHCP is in the measurement.
+    pub(crate) fn network(&mut self, own: &str, server: &str) -> Result<()> {
+        self.command(&format!("setenv ipaddr {own}"))?;
+        self.command("setenv netmask 255.255.255.0")?;
+        self.command(&format!("setenv serverip {server}"))
+    }
+
+    /// Types a line.
+    pub(crate) fn send(&mut self, line: &str) -> Result<()> {
+        self.input.write_all(format!("{line}\r").as_bytes())?;
+        Ok(self.input.flush()?)
+    }
+
+    /// Types a line and waits for the next prompt.
+    pub(crate) fn command(&mut self, line: &str) -> Result<()> {
+        self.send(line)?;
+        self.wait(PROMPT, PATIENCE)
+    }
+
+    /// The rate of a transfer of `len` bytes in MiB/s; `None` if it fails or takes too long.
+    pub(crate) fn rate(&mut self, line: &str, len: usize) -> Result<Option<f64>> {
+        let begin = Instant::now();
+        self.send(line)?;
+        let closing = format!("Bytes transferred = {len}");
+        Ok(match self.wait(closing.as_bytes(), PATIENCE) {
+            Ok(()) => Some(len as f64 / f64::from(1 << 20) / (self.last - begin).as_secs_f64()),
+            Err(_) => None,
+        })
+    }
+
+    /// Waits for `text`.
+    pub(crate) fn wait(&mut self, text: &[u8], patience: Duration) -> Result<()> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(at) = self.unread.windows(text.len()).position(|window| window == text) {
+                self.unread.drain(..at + text.len());
+                return Ok(());
+            }
+            // Keep what may be the beginning of the text.
+            let keep = self.unread.len().saturating_sub(text.len());
+            self.unread.drain(..keep);
+            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok((at, chunk)) => {
+                    self.last = at;
+                    self.unread.extend(chunk);
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    return Err(format!("{:?} did not come", String::from_utf8_lossy(text)).into());
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err("QEMU ended".into()),
+            }
+        }
+    }
+
+    /// From the start of QEMU to the arrival of the text that was last waited for.
+    pub(crate) fn since_start(&self) -> Duration {
+        self.last - self.started
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // A child that is gone already is as good.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
