@@ -31,7 +31,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     if args.len() > 4 {
         return Err(CommandError::Usage);
     }
-    let given = args.get(1).map(|word| start::hexadecimal(word)).transpose()?;
+    let given = args.get(1).map(|word| context.hexadecimal(word)).transpose()?;
     let address = given
         .or_else(|| context.env.hex("loadaddr"))
         .map(PhysAddr)

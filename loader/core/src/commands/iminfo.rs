@@ -28,7 +28,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     }
     let mut status = Status::Success;
     for word in words {
-        let address = PhysAddr(start::hexadecimal(word)?);
+        let address = PhysAddr(context.hexadecimal(word)?);
         if show(context, address)? == Status::Failure {
             status = Status::Failure;
         }

@@ -26,18 +26,6 @@ pub(super) struct File {
     pub(super) region: Region,
 }
 
-/// A hexadecimal address or size, with or without `0x`.
-pub(super) fn hexadecimal(word: &str) -> Result<u64, CommandError> {
-    let digits = word
-        .strip_prefix("0x")
-        .or_else(|| word.strip_prefix("0X"))
-        .unwrap_or(word);
-    let number = u64::from_str_radix(digits, 16)
-        .ok()
-        .filter(|_| !digits.starts_with('+'));
-    number.ok_or_else(|| CommandError::failed(format!("'{word}' is not a hexadecimal number of up to 64 bits")))
-}
-
 /// The file that holds `address`, from there to its end; `None` if nothing was loaded there.
 pub(super) fn file_at(context: &Context, address: PhysAddr) -> Option<File> {
     let memory = &context.memory;
@@ -149,8 +137,8 @@ pub(super) fn ramdisk(context: &mut Context, word: Option<&String>) -> Result<Op
         return Ok(None);
     };
     let (address, size) = word.split_once(':').unzip();
-    let address = PhysAddr(hexadecimal(address.unwrap_or(word))?);
-    let size = size.map(hexadecimal).transpose()?;
+    let address = PhysAddr(context.hexadecimal(address.unwrap_or(word))?);
+    let size = size.map(|size| context.hexadecimal(size)).transpose()?;
     let start = readable(context, address).map_err(|error| bad_ramdisk("Wrong Ramdisk Image Format", &error))?;
     if detect::kind(start) == detect::Kind::LegacyImage {
         return wrapped_ramdisk(context, address).map(Some);
@@ -202,8 +190,8 @@ fn wrapped_ramdisk(context: &mut Context, address: PhysAddr) -> Result<Ramdisk, 
 }
 
 /// The tree that `word` names; without it the working tree, or the machine's own.
-pub(super) fn tree(context: &Context, word: Option<&String>) -> Result<Region, CommandError> {
-    let given = word.map(|word| hexadecimal(word)).transpose()?.map(PhysAddr);
+pub(super) fn tree(context: &mut Context, word: Option<&String>) -> Result<Region, CommandError> {
+    let given = word.map(|word| context.hexadecimal(word)).transpose()?.map(PhysAddr);
     let own = || context.env.hex("fdtcontroladdr").map(PhysAddr);
     let address = given.or(context.working_tree).or_else(own);
     let address = address

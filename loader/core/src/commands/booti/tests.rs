@@ -65,7 +65,11 @@ fn the_tree_may_come_from_fdt_addr_or_the_machine() {
 fn a_packed_image_is_unpacked_and_started() {
     let mut bench = Bench::new();
     bench.load(0x4100_0000, "Image.gz", &gzip(&linux()));
-    bench.type_line("booti 41000000 - 42800000");
+    let output = bench.type_line("booti 0x0x41000000 - 42800000");
+    assert!(
+        output.starts_with("Warning: '0x0x41000000' has its 0x twice"),
+        "{output}"
+    );
     let jump = bench.jump().unwrap();
     let region = Region::new(jump.entry, 8192).unwrap();
     assert_eq!(bench.context.memory.bytes(region).unwrap(), linux());
@@ -133,10 +137,7 @@ fn words_that_lab_tools_wait_for() {
     }
     assert_eq!(bench.type_line("booti 40400000 - 42800000 1"), "(Usage)\n");
     assert_eq!(bench.type_line("booti"), "(Usage)\n");
-    assert_eq!(
-        bench.type_line("booti zz"),
-        "'zz' is not a hexadecimal number of up to 64 bits\n"
-    );
+    assert_eq!(bench.type_line("booti zz"), "'zz' is not a hexadecimal number\n");
 }
 
 #[test]

@@ -12,7 +12,6 @@ use crate::commands::COMMANDS;
 use crate::console::Terminal;
 use crate::context::{CommandError, Context, Status};
 use crate::devicetree::Tree;
-use crate::env::Environment;
 use crate::image::arm64::tests::image;
 use crate::memory::Memory;
 
@@ -35,15 +34,14 @@ impl Bench {
         let bank = Region::new(PhysAddr(RAM), 64 << 20).unwrap();
         let wire = FakeConsole::default();
         let system = FakeSystem::new(ExceptionLevel::El2);
-        let context = Context {
-            terminal: Terminal::new(Box::new(wire.clone())),
-            clock: Rc::new(ManualClock::default()),
-            env: Environment::default(),
-            memory: Memory::new(Box::new(VecRam::new(&[bank])), &[bank]),
-            system: Box::new(system.clone()),
-            working_tree: None,
-            commands: COMMANDS,
-        };
+        let memory = Memory::new(Box::new(VecRam::new(&[bank])), &[bank]);
+        let terminal = Terminal::new(Box::new(wire.clone()));
+        let context = Context::new(
+            terminal,
+            Rc::new(ManualClock::default()),
+            memory,
+            Box::new(system.clone()),
+        );
         let mut bench = Self { context, wire, system };
         bench.load(TREE, "virt.dtb", &tree().emit(0).unwrap());
         bench
