@@ -126,15 +126,20 @@ fn module_files(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "{path}: {file} at {region} was written over by {by} after it was loaded"
             ))),
             _ if region.is_empty() => {
-                findings.push(Finding::error(format_args!("{path}: the module at {} has no bytes", region.start())));
+                findings.push(Finding::error(format_args!(
+                    "{path}: the module at {} has no bytes",
+                    region.start()
+                )));
             }
-            (None, _) if matches!(module.contents, detect::Kind::Unknown(_)) => findings.push(Finding::error(format_args!(
-                "{path}: nothing was loaded at {}, and what lies there is {}",
-                region.start(),
-                module.contents
-            ))),
+            (None, _) if matches!(module.contents, detect::Kind::Unknown(_)) => {
+                let (at, found) = (region.start(), module.contents);
+                findings.push(Finding::error(format_args!(
+                    "{path}: nothing was loaded at {at}, and what lies there is {found}"
+                )));
+            }
             (None, _) => findings.push(Finding::warning(format_args!(
-                "{path}: nothing was loaded at {}, but {} lies there; its size of {} bytes is the tree's and not checked",
+                "{path}: nothing was loaded at {}, but {} lies there; its size of {} bytes is the tree's and not \
+                 checked",
                 region.start(),
                 module.contents,
                 region.len()
@@ -190,15 +195,20 @@ fn in_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn tree_banks(tree: &Tree) -> Vec<Region> {
-    let banks = tree.memory().unwrap_or_default();
+    let banks = tree.memory().unwrap_or_default().into_iter();
     banks
-        .into_iter()
         .filter_map(|(start, len)| Region::new(PhysAddr(start), len))
         .collect()
 }
 
 /// The system that is started knows only the RAM of its tree.
 fn in_tree_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    if let Err(error) = subject.tree.memory() {
+        findings.push(Finding::error(format_args!(
+            "the tree does not say where RAM is: {error}"
+        )));
+        return;
+    }
     let banks = tree_banks(subject.tree);
     for Part { what, region, .. } in subject.layout.parts() {
         let known = banks
@@ -230,7 +240,12 @@ fn tree_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 
 /// Nothing may lie in `/reserved-memory`: Xen stops there without a word.
 fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let reserved = subject.tree.reserved_memory().unwrap_or_default();
+    let reserved = subject.tree.reserved_memory().unwrap_or_else(|error| {
+        findings.push(Finding::warning(format_args!(
+            "what is reserved cannot be read: {error}"
+        )));
+        Vec::new()
+    });
     let reserved = reserved
         .into_iter()
         .filter_map(|(node, start, len)| Some((node, Region::new(PhysAddr(start), len)?)));

@@ -51,6 +51,16 @@ pub enum PlaceError {
         /// How much it needs.
         len: u64,
     },
+    /// The place that it must have is taken.
+    #[error("{name} must lie at {target}, but {obstacle} is in the way")]
+    Taken {
+        /// The file's name.
+        name: String,
+        /// The place.
+        target: Region,
+        /// What is there.
+        obstacle: String,
+    },
     /// The bytes are not readable RAM.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -67,6 +77,8 @@ pub struct Loaded {
     pub packing: Packing,
     /// Where it is wanted, if it matters: where it was loaded, or the load address of its header.
     pub wanted: Option<PhysAddr>,
+    /// Where to start it if it is no arm64 `Image`. It must then lie where it is wanted.
+    pub raw_entry: Option<PhysAddr>,
 }
 
 /// Finds the place of an arm64 `Image` and says so if it is another than wanted. `occupied` is what must stay: modules,
@@ -80,7 +92,10 @@ pub fn image(
     occupied: &[Region],
     findings: &mut Vec<Finding>,
 ) -> Result<Image, PlaceError> {
-    let (header, len) = header(memory, loaded)?;
+    let (header, len) = match header(memory, loaded) {
+        Err(PlaceError::Header { .. }) if loaded.raw_entry.is_some() => return raw(memory, loaded, occupied),
+        other => other?,
+    };
     let own = (loaded.packing == Packing::Plain).then_some(loaded.source);
     let free = |target: &Region| obstacle(memory, *target, own, occupied).is_none();
     let at = |start: PhysAddr| Region::new(start, len);
@@ -118,6 +133,29 @@ pub fn image(
         packing: loaded.packing,
         target,
         entry: target.start(),
+    })
+}
+
+/// Something that is no `Image`, for the place and the entry that it was wrapped with.
+fn raw(memory: &Memory, loaded: &Loaded, occupied: &[Region]) -> Result<Image, PlaceError> {
+    let len = match loaded.packing {
+        Packing::Plain => loaded.source.len(),
+        Packing::Gzip => gzip::stated_size(memory.bytes(loaded.source)?).map_or(0, u64::from),
+    };
+    let start = loaded.wanted.unwrap_or(loaded.source.start());
+    let target = Region::new(start, len).ok_or(MemoryError::Wraps { start, len })?;
+    let own = (loaded.packing == Packing::Plain).then_some(loaded.source);
+    let name = loaded.name.clone();
+    if let Some(obstacle) = obstacle(memory, target, own, occupied) {
+        return Err(PlaceError::Taken { name, target, obstacle });
+    }
+    Ok(Image {
+        name,
+        is_xen: false,
+        source: loaded.source,
+        packing: loaded.packing,
+        target,
+        entry: loaded.raw_entry.unwrap_or(start),
     })
 }
 

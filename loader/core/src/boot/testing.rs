@@ -95,6 +95,7 @@ pub(super) fn loaded(memory: &Memory, at: u64) -> Loaded {
         source,
         packing: Packing::Plain,
         wanted: Some(PhysAddr(at)),
+        raw_entry: None,
     }
 }
 

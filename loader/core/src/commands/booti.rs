@@ -19,9 +19,9 @@ pub(crate) const COMMAND: Command = Command {
     usage: "[addr [initrd[:size]|-] [fdt]]",
     help: "Starts the arm64 Image at addr, plain or gzip'd, with the ramdisk and the device tree at the other two\n\
         addresses; without fdt, with the working tree (fdt addr). addr is $loadaddr if it is not given.\n\
-        The image is moved if the Image protocol demands it. Every module of the tree that Xen will look for gets the\n\
-        address and the exact size of the file that was loaded there; everything is checked, and nothing is written or\n\
-        started if Xen or Linux could not come up.",
+        The image is moved if the Image protocol demands it. Every module of the tree that Xen will look for gets\n\
+        the address and the exact size of the file that was loaded there; everything is checked, and nothing is\n\
+        written or started if Xen or Linux could not come up.",
     examples: &["booti 0x40400000 - 0x44000000", "booti ${kernel_addr_r} - ${fdt_addr}"],
     repeatable: false,
     run,
@@ -65,6 +65,7 @@ fn image_at(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError
                 source: file.region,
                 packing: Packing::Plain,
                 wanted: Some(address),
+                raw_entry: None,
             })
         }
     }
@@ -90,6 +91,7 @@ fn packed(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> 
         source: file.region,
         packing: Packing::Gzip,
         wanted: None,
+        raw_entry: None,
     })
 }
 

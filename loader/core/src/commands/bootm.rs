@@ -17,9 +17,9 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "boot application image from memory",
     usage: "[addr [initrd[:size]|-] [fdt]]",
-    help: "Starts the kernel in the uImage (mkimage -A arm64 -O linux -T kernel) at addr, as booti starts an Image: see\n\
-        there. Both checksums are verified. The image goes to its load address; where the Image protocol forbids that,\n\
-        or something else is there, it is moved and said so.",
+    help: "Starts the kernel in the uImage (mkimage -A arm64 -O linux -T kernel) at addr, as booti starts an Image:\n\
+        see there. Both checksums are verified. The image goes to its load address; where the Image protocol forbids\n\
+        that, or something else is there, it is moved and said so. What is no arm64 Image is started at its entry.",
     examples: &["bootm 0x1400000 0x9000000 0x1280000", "bootm 0x1400000 - 0x1280000"],
     repeatable: false,
     run,
@@ -68,7 +68,7 @@ fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, CommandE
         let (first, sentence) = error.split_once('\n').unwrap_or((&error, ""));
         refused(first, sentence)
     })?;
-    let wanted = wanted(&header, file.region.start()).map_err(|error| {
+    let (wanted, entry) = places(&header, file.region.start()).map_err(|error| {
         let (first, sentence) = error.split_once('\n').unwrap_or((&error, ""));
         refused(first, &format!("{} at {address} {sentence}", file.name))
     })?;
@@ -82,16 +82,23 @@ fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, CommandE
         source: file.region,
         packing,
         wanted: Some(wanted),
+        raw_entry: Some(entry),
     })
 }
 
-/// Where the kernel goes by its header; the error is U-Boot's words, and ours to follow the file's name.
-fn wanted(header: &uimage::Header, data: PhysAddr) -> Result<PhysAddr, String> {
+/// Where the kernel goes and starts by its header; the error is U-Boot's words, and ours to follow the file's name.
+fn places(header: &uimage::Header, data: PhysAddr) -> Result<(PhysAddr, PhysAddr), String> {
     use uimage::{Arch, Compression, Type};
-    let load = PhysAddr(u64::from(header.load));
+    let [load, entry] = [header.load, header.entry].map(|at| PhysAddr(u64::from(at)));
     match (header.arch, header.kind, header.compression) {
-        (Arch::ARM64, Type::KERNEL, Compression::NONE | Compression::GZIP) => Ok(load),
-        (Arch::ARM64, Type::KERNEL_NOLOAD, Compression::NONE) => Ok(data),
+        (Arch::ARM64, Type::KERNEL, Compression::NONE | Compression::GZIP) => Ok((load, entry)),
+        // The entry counts from wherever the data lie.
+        (Arch::ARM64, Type::KERNEL_NOLOAD, Compression::NONE) => {
+            let start = data.checked_add(entry.get());
+            start
+                .map(|start| (data, start))
+                .ok_or_else(|| String::from("has an entry beyond the address space"))
+        }
         (Arch::ARM64, Type::KERNEL | Type::KERNEL_NOLOAD, other) => Err(format!(
             "Unimplemented compression type {}\nis {other}; uncompressed and gzip can be started",
             other.0

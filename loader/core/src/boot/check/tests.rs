@@ -63,8 +63,10 @@ fn a_file_that_was_written_over_is_not_started() {
     assert_eq!(
         found(&memory, Error),
         [
-            "/chosen/domU1/module@43000000: initrd at 0x43000000..0x43000bbb was written over by late after it was loaded",
-            "/chosen/domU2/module@43000000: initrd at 0x43000000..0x43000bbb was written over by late after it was loaded",
+            "/chosen/domU1/module@43000000: initrd at 0x43000000..0x43000bbb was written over by late after it was \
+             loaded",
+            "/chosen/domU2/module@43000000: initrd at 0x43000000..0x43000bbb was written over by late after it was \
+             loaded",
         ]
     );
     load(&mut memory, XEN + 0x800, "later", &cpio(64));
@@ -112,7 +114,8 @@ fn where_nothing_was_loaded_the_bytes_decide() {
     assert_eq!(
         found(&memory, Error),
         [
-            "/chosen/domU1/module@45000000: nothing was loaded at 0x45000000, and what lies there is unknown data ([00, 00, \
+            "/chosen/domU1/module@45000000: nothing was loaded at 0x45000000, and what lies there is unknown data \
+             ([00, 00, \
           00, 00])"
         ]
     );
@@ -125,7 +128,8 @@ fn where_nothing_was_loaded_the_bytes_decide() {
     assert_eq!(
         found(&memory, Warning),
         [
-            "/chosen/domU1/module@45000000: nothing was loaded at 0x45000000, but an arm64 Image lies there; its size of \
+            "/chosen/domU1/module@45000000: nothing was loaded at 0x45000000, but an arm64 Image lies there; its \
+             size of \
           4096 bytes is the tree's and not checked"
         ]
     );
@@ -147,7 +151,8 @@ fn contents_that_do_not_fit_the_role() {
     assert_eq!(
         found(&memory, Error),
         [
-            "/chosen/domU1/module@42000000: swapped is a cpio archive; Xen starts an arm64 Image, plain, gzip'd or in a \
+            "/chosen/domU1/module@42000000: swapped is a cpio archive; Xen starts an arm64 Image, plain, gzip'd or \
+             in a \
           uImage, and a 32-bit zImage"
         ]
     );
@@ -189,7 +194,8 @@ fn reserved_memory_is_kept_free() {
     assert_eq!(
         found(&memory, Error),
         [
-            "Image-2 (/chosen/domU2/module@44000000) at 0x44000000..0x44001771 lies in /reserved-memory/optee@7e000000 at \
+            "Image-2 (/chosen/domU2/module@44000000) at 0x44000000..0x44001771 lies in \
+             /reserved-memory/optee@7e000000 at \
           0x44001000..0x44002000"
         ]
     );
@@ -216,7 +222,8 @@ fn the_reservation_block_may_mark_modules_but_not_cut_them() {
     assert_eq!(
         found(&part, Warning),
         [
-            "initrd (/chosen/domU1/module@43000000) at 0x43000000..0x43000bbb lies partly in 0x43000800..0x43001800, which \
+            "initrd (/chosen/domU1/module@43000000) at 0x43000000..0x43000bbb lies partly in \
+             0x43000800..0x43001800, which \
           the tree's reservation block keeps"
         ]
     );
@@ -265,7 +272,8 @@ fn modules_that_overlap_are_refused() {
     assert_eq!(
         found(&memory, Error),
         [
-            "Image-2 (/chosen/domU2/module@44000000) at 0x44000000..0x44001771 and Image-2 (/chosen/domU1/module@44001000) \
+            "Image-2 (/chosen/domU2/module@44000000) at 0x44000000..0x44001771 and Image-2 \
+             (/chosen/domU1/module@44001000) \
           at 0x44001000..0x44001771 overlap"
         ]
     );
@@ -353,4 +361,20 @@ fn old_kernels_and_large_ones_count_with_their_bss() {
         found(&memory, Error),
         ["/chosen/domU1: memory = 131072 KiB do not hold the domain's own files, which need 147459 KiB"]
     );
+}
+
+#[test]
+fn memory_that_cannot_be_read() {
+    let memory = virt(|tree| {
+        let node = tree.find("/memory@40000000").unwrap();
+        tree.set(node, "reg", &[0; 12]).unwrap();
+        let reserved = tree.find("/reserved-memory").unwrap();
+        tree.set_u32(reserved, "#size-cells", 1).unwrap();
+    });
+    assert_eq!(
+        found(&memory, Error)[0],
+        "the tree does not say where RAM is: /memory@40000000: reg has 12 bytes, which is no multiple of 16 (the cells \
+         of its parent)"
+    );
+    assert!(found(&memory, Warning)[0].starts_with("what is reserved cannot be read: /reserved-memory/optee@7e000000"));
 }

@@ -79,6 +79,7 @@ fn a_packed_image_goes_where_its_header_says_and_not_over_itself() {
         source,
         packing: Packing::Gzip,
         wanted,
+        raw_entry: None,
     };
     let free = image(&memory, &packed(None), &[], &mut Vec::new()).unwrap();
     assert_eq!(free.target, region(0x7e00_0000, 0x100_0000));
@@ -96,6 +97,7 @@ fn a_packed_image_goes_where_its_header_says_and_not_over_itself() {
         source,
         packing: Packing::Gzip,
         wanted: None,
+        raw_entry: None,
     };
     assert!(matches!(
         image(&memory, &no_image, &[], &mut Vec::new()),
@@ -138,5 +140,28 @@ fn an_unaligned_or_reserved_tree_moves() {
     assert_eq!(
         tree(&memory, region(0x7f10_0000, 0x800), 0x1000, &[]).unwrap(),
         region(0x7eff_f000, 0x1000)
+    );
+}
+
+#[test]
+fn what_is_no_image_lies_where_it_was_wrapped_for_or_nowhere() {
+    let memory = machine(
+        VIRT,
+        &[(0x4300_0000, "monitor", cpio(4096)), (0x4400_0000, "initrd", cpio(64))],
+    );
+    let at = |wanted| Loaded {
+        wanted: Some(PhysAddr(wanted)),
+        raw_entry: Some(PhysAddr(wanted + 0x100)),
+        ..loaded(&memory, 0x4300_0000)
+    };
+    let placed = image(&memory, &at(0x4500_1000), &[], &mut Vec::new()).unwrap();
+    assert_eq!(
+        (placed.target, placed.entry),
+        (region(0x4500_1000, 4096), PhysAddr(0x4500_1100))
+    );
+    let error = image(&memory, &at(0x43ff_f800), &[], &mut Vec::new()).unwrap_err();
+    assert_eq!(
+        format!("{error}"),
+        "monitor must lie at 0x43fff800..0x44000800, but initrd at 0x44000000..0x44000040 is in the way"
     );
 }

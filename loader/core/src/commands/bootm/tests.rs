@@ -123,3 +123,25 @@ fn words_that_lab_tools_wait_for() {
         assert_eq!(bench.jump(), None);
     }
 }
+
+#[test]
+fn a_payload_that_is_no_image_starts_at_its_entry() {
+    let mut file = tests::uimage(Type::KERNEL, Compression::NONE, 0x4100_0000, &[0x1f; 4096]);
+    file[20..24].copy_from_slice(&0x4100_0800_u32.to_be_bytes());
+    tests::seal(&mut file);
+    let (bench, _) = started(&file);
+    assert_eq!(bench.jump().unwrap().entry, PhysAddr(0x4100_0800));
+    let (bench, _) = started(&tests::uimage(
+        Type::KERNEL_NOLOAD,
+        Compression::NONE,
+        0x10,
+        &[0x1f; 4096],
+    ));
+    assert_eq!(bench.jump().unwrap().entry, PhysAddr(KERNEL + 64 + 0x10));
+    let (bench, output) = started(&tests::uimage(Type::KERNEL, Compression::NONE, 0x8_0000, &[0x1f; 4096]));
+    assert!(
+        output.contains("xen.ub must lie at 0x80000..0x81000, but 0x80000..0x81000 is not all RAM"),
+        "{output}"
+    );
+    assert_eq!(bench.jump(), None);
+}
