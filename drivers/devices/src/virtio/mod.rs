@@ -33,6 +33,9 @@ pub mod status {
 
 /// The feature bit of a device that follows version 1 of the standard (6).
 pub const VERSION_1: u64 = 1 << 32;
+/// The feature bit of a device whose addresses are those of its bus, not always those of the processor (6).
+/// [`hal::DmaMemory`] gives bus addresses, so a driver can take it wherever it is offered, and some devices insist.
+pub const ACCESS_PLATFORM: u64 = 1 << 33;
 
 /// The longest that a device may take to reset. The standard sets no limit; Linux waits without one, QEMU takes no
 /// time.
@@ -106,8 +109,12 @@ pub fn negotiate(transport: &mut dyn Transport, clock: &dyn Clock, wanted: u64) 
     reset(transport, clock)?;
     transport.set_status(status::ACKNOWLEDGE);
     transport.set_status(status::ACKNOWLEDGE | status::DRIVER);
-    let version = if transport.is_legacy() { 0 } else { VERSION_1 };
-    let features = transport.offered_features() & (wanted | version);
+    let modern = if transport.is_legacy() {
+        0
+    } else {
+        VERSION_1 | ACCESS_PLATFORM
+    };
+    let features = transport.offered_features() & (wanted | modern);
     transport.accept_features(features);
     if transport.is_legacy() {
         return Ok(features);

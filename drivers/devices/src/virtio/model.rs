@@ -37,6 +37,7 @@ pub(crate) struct State {
     pub(crate) config: Vec<u8>,
     feature_select: u32,
     queue_select: u16,
+    page_size: u32,
 }
 
 #[derive(Clone)]
@@ -65,6 +66,7 @@ impl Model {
             config,
             feature_select: 0,
             queue_select: 0,
+            page_size: 0,
         })))
     }
 
@@ -206,6 +208,10 @@ impl State {
     }
 
     fn set_legacy_page(&mut self, page: u32) {
+        assert_eq!(
+            self.page_size, 4096,
+            "a page number means nothing before the page size is set"
+        );
         let queue = self.queue();
         let descriptors = u64::from(page) * 4096;
         let available = descriptors + 16 * queue.size;
@@ -271,7 +277,8 @@ impl Registers for Model {
         match offset {
             0x014 | 0x024 => state.feature_select = value,
             0x020 => state.accept(value),
-            0x028 | 0x03c if legacy => assert_eq!(value, 4096),
+            0x028 if legacy => state.page_size = value,
+            0x03c if legacy => assert_eq!(value, 4096),
             0x030 => state.queue_select = u16::try_from(value).unwrap(),
             0x038 => state.queue().size = u64::from(value),
             0x040 if legacy => state.set_legacy_page(value),
