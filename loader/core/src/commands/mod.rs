@@ -6,6 +6,7 @@ mod booti;
 mod bootm;
 mod fdt;
 mod iminfo;
+mod legacy;
 mod start;
 
 use crate::context::{Args, CommandResult, Context};
