@@ -8,10 +8,11 @@ use core::fmt;
 
 use hal::{Clock, PhysAddr, System};
 
-use crate::commands::{COMMANDS, Command};
+use crate::commands::{COMMANDS, Command, Display};
 use crate::console::Terminal;
 use crate::env::Environment;
 use crate::memory::Memory;
+use crate::shell;
 use crate::shell::number::{self, NumberError};
 
 /// The machine as commands see it. One exists at run time; tests and the simulator make their own.
@@ -22,6 +23,12 @@ pub struct Context {
     pub clock: Rc<dyn Clock>,
     /// The environment variables.
     pub env: Environment,
+    /// What `env default` goes back to: the board's own environment.
+    pub default_env: Environment,
+    /// Local variables, `$?` and what else the shell remembers.
+    pub shell: shell::State,
+    /// Where `md` stopped.
+    pub display: Display,
     /// RAM: banks, reservations, loaded files, claims.
     pub memory: Memory,
     /// Reset, power, exception level, bus accesses, the jump.
@@ -41,13 +48,15 @@ pub enum Status {
     Failure,
 }
 
-/// Why a command failed, for the shell to print.
+/// How a command ends other than with a status, for the shell to deal with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum CommandError {
     /// The arguments do not fit: the shell prints the command's usage.
     Usage,
     /// Ctrl-C was typed.
     Interrupted,
+    /// `exit` ends the script that it stands in, with this status.
+    Exit(Status),
     /// A whole message: one sentence or several lines, without a final newline.
     Failed(String),
 }
@@ -85,6 +94,9 @@ impl Context {
             terminal,
             clock,
             env: Environment::default(),
+            default_env: Environment::default(),
+            shell: shell::State::default(),
+            display: Display::default(),
             memory,
             system,
             working_tree: None,

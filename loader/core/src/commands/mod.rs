@@ -2,12 +2,31 @@
 //!
 //! To add a command: a file with `pub(crate) const COMMAND: Command`, its `mod` line and its [`COMMANDS`] line below.
 
+mod access;
+mod bdinfo;
 mod booti;
 mod bootm;
+mod echo;
+mod env;
 mod fdt;
+mod help;
 mod iminfo;
-mod legacy;
+mod md;
+mod mw;
+mod poweroff;
+mod printenv;
+mod reset;
+mod run;
+mod setenv;
+mod sleep;
 mod start;
+mod truth;
+mod version;
+
+pub use md::Display;
+
+use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::context::{Args, CommandResult, Context};
 
@@ -32,23 +51,45 @@ pub struct Command {
     pub run: fn(&mut Context, Args<'_>) -> CommandResult,
 }
 
-/// All commands, sorted by name.
-pub const COMMANDS: &[Command] = &[booti::COMMAND, bootm::COMMAND, fdt::COMMAND, iminfo::COMMAND];
-
-#[cfg(test)]
-mod tests {
-    use super::COMMANDS;
-
-    #[test]
-    fn the_table_is_sorted_and_documented() {
-        assert!(
-            COMMANDS.is_sorted_by(|a, b| a.name < b.name),
-            "COMMANDS is not sorted by name"
-        );
-        for command in COMMANDS {
-            assert!(!command.summary.is_empty(), "{} has no summary", command.name);
-            assert!(!command.help.is_empty(), "{} has no help", command.name);
-            assert!(!command.examples.is_empty(), "{} has no example", command.name);
-        }
+impl Command {
+    /// How the command is used, in the form that U-Boot has: its summary, then a line for each form of its arguments.
+    #[must_use]
+    pub fn usage_text(&self) -> String {
+        let form = |arguments: &str| {
+            let blank = if arguments.is_empty() { "" } else { " " };
+            alloc::format!("{}{blank}{arguments}", self.name)
+        };
+        let mut forms: Vec<String> = self.usage.split('\n').map(form).collect();
+        forms.insert(0, alloc::format!("{} - {}\n\nUsage:", self.name, self.summary));
+        forms.join("\n")
     }
 }
+
+/// All commands, sorted by name.
+pub const COMMANDS: &[Command] = &[
+    bdinfo::COMMAND,
+    booti::COMMAND,
+    bootm::COMMAND,
+    echo::COMMAND,
+    env::COMMAND,
+    truth::FALSE,
+    fdt::COMMAND,
+    help::COMMAND,
+    iminfo::COMMAND,
+    md::COMMAND,
+    mw::COMMAND,
+    poweroff::COMMAND,
+    printenv::COMMAND,
+    reset::COMMAND,
+    run::COMMAND,
+    setenv::COMMAND,
+    sleep::COMMAND,
+    truth::TRUE,
+    version::COMMAND,
+];
+
+#[cfg(test)]
+pub(crate) mod testing;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! `bdinfo`: what the machine is.
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::Command;
+use crate::context::{Args, CommandResult, Context, Status};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "bdinfo",
+    aliases: &[],
+    summary: "print what the machine is",
+    usage: "",
+    help: "Prints the banks of RAM in the form that U-Boot's clients read, and what is reserved in them; the exception level;\n\
+        the network addresses; and where the device tree of the loader itself is.",
+    examples: &["bdinfo"],
+    repeatable: true,
+    run,
+};
+
+fn run(context: &mut Context, _args: Args<'_>) -> CommandResult {
+    for line in lines(context) {
+        context.say(format_args!("{line}"));
+    }
+    Ok(Status::Success)
+}
+
+fn lines(context: &Context) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (index, bank) in context.memory.banks().iter().enumerate() {
+        lines.push(format!("DRAM bank   = {index:#018x}"));
+        lines.push(format!("-> start    = {:#018x}", bank.start().get()));
+        lines.push(format!("-> size     = {:#018x}", bank.len()));
+    }
+    for reservation in context.memory.reservations() {
+        lines.push(format!("reserved    = {} {}", reservation.region, reservation.owner));
+    }
+    lines.push(format!("level       = {}", context.system.exception_level()));
+    for (title, variable) in [
+        ("ethaddr", "ethaddr"),
+        ("IP addr", "ipaddr"),
+        ("fdt_blob", "fdtcontroladdr"),
+    ] {
+        let value = context.env.get(variable).unwrap_or("<NULL>");
+        lines.push(format!("{title:<12}= {value}"));
+    }
+    lines.push(format!("Build       = {}-bit", usize::BITS));
+    lines
+}

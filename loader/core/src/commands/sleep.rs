@@ -1,0 +1,33 @@
+//! `sleep`: waits.
+
+use hal::Deadline;
+
+use super::Command;
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::shell::number;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "sleep",
+    aliases: &[],
+    summary: "wait for some seconds",
+    usage: "N",
+    help: "Waits for N seconds. N is decimal and may have a fraction. Ctrl-C ends the wait, and the script with it.",
+    examples: &["sleep 5", "sleep 0.5"],
+    repeatable: true,
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let [_, time] = args else {
+        return Err(CommandError::Usage);
+    };
+    let time = number::seconds(time)?;
+    let deadline = Deadline::after(context.clock.now(), time);
+    while !deadline.expired(context.clock.now()) {
+        if context.terminal.interrupted() {
+            return Err(CommandError::Interrupted);
+        }
+        core::hint::spin_loop();
+    }
+    Ok(Status::Success)
+}

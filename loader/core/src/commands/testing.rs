@@ -1,0 +1,78 @@
+//! A machine at whose console tests type.
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+
+use hal::fakes::{FakeConsole, FakeSystem, ManualClock, VecRam};
+use hal::{ExceptionLevel, PhysAddr, Region};
+
+use crate::console::{Repl, Terminal};
+use crate::context::{Context, Status};
+use crate::memory::Memory;
+
+/// First address of the RAM.
+pub(crate) const RAM: u64 = 0x4000_0000;
+
+/// A machine with 16 MiB of RAM, the last of them the loader's, and its console.
+pub(crate) struct Bench {
+    pub(crate) context: Context,
+    pub(crate) wire: FakeConsole,
+    pub(crate) system: FakeSystem,
+    pub(crate) repl: Repl,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let bank = Region::new(PhysAddr(RAM), 16 << 20).unwrap();
+        let wire = FakeConsole::default();
+        let system = FakeSystem::new(ExceptionLevel::El2);
+        let mut memory = Memory::new(Box::new(VecRam::new(&[bank])), &[bank]);
+        memory.reserve(Region::new(PhysAddr(RAM + (15 << 20)), 1 << 20).unwrap(), "the loader");
+        let context = Context::new(
+            Terminal::new(Box::new(wire.clone())),
+            Rc::new(ManualClock::with_step(1000)),
+            memory,
+            Box::new(system.clone()),
+        );
+        Self {
+            context,
+            wire,
+            system,
+            repl: Repl::default(),
+        }
+    }
+
+    /// Types the text and gives all that comes back, with plain line ends.
+    pub(crate) fn type_in(&mut self, text: &str) -> String {
+        self.wire.type_in(text);
+        while self.repl.poll(&mut self.context) {}
+        self.wire.take_output().replace("\r\n", "\n")
+    }
+
+    /// Types a line and gives what it printed: without its echo, and without the prompt that follows.
+    pub(crate) fn enter(&mut self, line: &str) -> String {
+        let output = self.type_in(&alloc::format!("{line}\r"));
+        let output = output.strip_prefix(line).and_then(|rest| rest.strip_prefix('\n'));
+        let output = output.unwrap_or_else(|| panic!("{line} is not echoed"));
+        let answer = output.strip_suffix("=> ");
+        answer
+            .unwrap_or_else(|| panic!("no prompt after {line}: {output:?}"))
+            .into()
+    }
+
+    /// Types each line of a dialogue that follows a prompt, and compares what comes back with the lines after it.
+    #[track_caller]
+    pub(crate) fn dialogue(&mut self, dialogue: &str) {
+        let mut parts = dialogue.split("=> ");
+        assert_eq!(parts.next(), Some(""), "a dialogue begins with a prompt");
+        for part in parts {
+            let (line, expected) = part.split_once('\n').unwrap();
+            assert_eq!(self.enter(line), expected, "after: {line}");
+        }
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        self.context.shell.status
+    }
+}

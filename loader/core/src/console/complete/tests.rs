@@ -1,0 +1,28 @@
+use super::complete;
+use crate::commands::testing::Bench;
+
+#[test]
+fn words_are_completed() {
+    let mut bench = Bench::new();
+    for name in ["bootargs", "bootcmd", "serverip"] {
+        bench.context.env.set(name, "x").unwrap();
+    }
+    for (before, text, count) in [
+        ("ech", "o ", 1),
+        ("echo", " ", 1),
+        ("boot", "", 2),
+        ("booti; prin", "tenv ", 1),
+        ("printenv se", "rverip ", 1),
+        ("printenv ", "", 3),
+        ("run b", "oot", 2),
+        ("echo $ser", "verip ", 1),
+        ("echo <0x${bootc", "md} ", 1),
+        ("nonsen", "", 0),
+        ("echo ech", "", 0),
+        ("echo $é", "", 0),
+    ] {
+        let completion = complete(&bench.context, before);
+        assert_eq!(completion.text.trim_end(), text.trim_end(), "{before}");
+        assert_eq!(completion.candidates.len(), count, "{before}");
+    }
+}

@@ -1,0 +1,260 @@
+//! The line that is being typed: editing keys and history.
+//!
+//! Every change is sent as it is made, with nothing but backspaces and blanks: what is typed at the end of the line comes back
+//! exactly, which drivers wait for, and any terminal will do.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::history::History;
+use super::terminal::{CTRL_C, Terminal};
+use crate::shell::SOURCE_LIMIT;
+
+/// What a key led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Typed {
+    /// The line is still being typed.
+    Pending,
+    /// Enter: the whole line, without its end.
+    Line(String),
+    /// Ctrl-C: the line is gone.
+    Interrupt,
+    /// Tab: the text before the cursor may be completed.
+    Complete,
+}
+
+/// Where in an escape sequence (ECMA-48, 5.4) the last byte was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    Outside,
+    /// After ESC.
+    Started,
+    /// After ESC `[` or ESC `O`, with the last digit of the parameters.
+    Control(u8),
+}
+
+/// A line editor.
+#[derive(Debug)]
+pub struct LineEditor {
+    line: Vec<u8>,
+    cursor: usize,
+    history: History,
+    escape: Escape,
+    /// Whether the last byte was a carriage return: a line feed right after it belongs to the same Enter.
+    after_return: bool,
+}
+
+impl Default for LineEditor {
+    fn default() -> Self {
+        Self {
+            line: Vec::new(),
+            cursor: 0,
+            history: History::default(),
+            escape: Escape::Outside,
+            after_return: false,
+        }
+    }
+}
+
+impl LineEditor {
+    /// The text before the cursor.
+    #[must_use]
+    pub fn before_cursor(&self) -> String {
+        text(self.line.get(..self.cursor).unwrap_or_default())
+    }
+
+    /// Takes note of a byte that was read elsewhere, so that the line feed after a carriage return is not an Enter of its own.
+    pub fn note(&mut self, byte: u8) {
+        self.after_return = byte == b'\r';
+    }
+
+    /// Handles one typed byte.
+    pub fn feed(&mut self, byte: u8, screen: &mut Terminal) -> Typed {
+        let second_half = byte == b'\n' && self.after_return;
+        self.note(byte);
+        if second_half {
+            return Typed::Pending;
+        }
+        if self.escape != Escape::Outside && byte != CTRL_C {
+            self.escaped(byte, screen);
+            return Typed::Pending;
+        }
+        match byte {
+            b'\r' | b'\n' => return self.enter(screen),
+            CTRL_C => {
+                self.clear();
+                return Typed::Interrupt;
+            }
+            b'\t' => return Typed::Complete,
+            0x1b => self.escape = Escape::Started,
+            b' '..=b'~' | 0x80.. => self.insert(&[byte], screen),
+            _ => self.control(byte, screen),
+        }
+        Typed::Pending
+    }
+
+    /// Inserts text at the cursor, as if it were typed.
+    pub fn insert(&mut self, bytes: &[u8], screen: &mut Terminal) {
+        if self.line.len().saturating_add(bytes.len()) > SOURCE_LIMIT {
+            screen.write_bytes(b"\x07");
+            return;
+        }
+        let tail = self.line.split_off(self.cursor);
+        self.line.extend_from_slice(bytes);
+        self.line.extend_from_slice(&tail);
+        self.redraw(0, screen);
+        self.forward(bytes.len());
+        self.back_over(tail.len(), screen);
+    }
+
+    /// Prints the line anew, after a prompt, with the cursor where it was.
+    pub fn show(&self, screen: &mut Terminal) {
+        screen.write_bytes(&self.line);
+        self.back_over(self.line.len().saturating_sub(self.cursor), screen);
+    }
+
+    fn enter(&mut self, screen: &mut Terminal) -> Typed {
+        screen.write_bytes(b"\r\n");
+        let line = text(&self.line);
+        self.history.add(&line);
+        self.clear();
+        Typed::Line(line)
+    }
+
+    fn clear(&mut self) {
+        self.line.clear();
+        self.cursor = 0;
+        self.escape = Escape::Outside;
+        self.history.rewind();
+    }
+
+    fn escaped(&mut self, byte: u8, screen: &mut Terminal) {
+        let state = core::mem::replace(&mut self.escape, Escape::Outside);
+        match (state, byte) {
+            (Escape::Started, b'[' | b'O') => self.escape = Escape::Control(0),
+            (Escape::Control(_), digit @ (b'0'..=b'9' | b';')) => self.escape = Escape::Control(digit),
+            (Escape::Control(_), b'A') => self.control(CTRL_P, screen),
+            (Escape::Control(_), b'B') => self.control(CTRL_N, screen),
+            (Escape::Control(_), b'C') => self.control(CTRL_F, screen),
+            (Escape::Control(_), b'D') => self.control(CTRL_B, screen),
+            (Escape::Control(_), b'H') | (Escape::Control(b'1' | b'7'), b'~') => self.control(CTRL_A, screen),
+            (Escape::Control(_), b'F') | (Escape::Control(b'4' | b'8'), b'~') => self.control(CTRL_E, screen),
+            (Escape::Control(b'3'), b'~') => self.control(CTRL_D, screen),
+            _ => {}
+        }
+    }
+
+    fn control(&mut self, byte: u8, screen: &mut Terminal) {
+        let len = self.line.len();
+        match byte {
+            CTRL_A => self.move_to(0, screen),
+            CTRL_B => self.move_to(self.cursor.saturating_sub(1), screen),
+            CTRL_E => self.move_to(len, screen),
+            CTRL_F => self.move_to(len.min(self.cursor.saturating_add(1)), screen),
+            CTRL_D => self.delete(1, screen),
+            CTRL_K => self.delete(len, screen),
+            BACKSPACE | DELETE => self.rub_out(1, screen),
+            CTRL_U | CTRL_X => {
+                self.move_to(0, screen);
+                self.delete(len, screen);
+            }
+            CTRL_W => self.rub_out(self.word_before_cursor(), screen),
+            CTRL_P => self.recall(true, screen),
+            CTRL_N => self.recall(false, screen),
+            _ => {}
+        }
+    }
+
+    fn move_to(&mut self, to: usize, screen: &mut Terminal) {
+        if to < self.cursor {
+            self.back_over(self.cursor.saturating_sub(to), screen);
+        } else {
+            screen.write_bytes(self.line.get(self.cursor..to).unwrap_or_default());
+        }
+        self.cursor = to;
+    }
+
+    /// Deletes up to `count` bytes at the cursor.
+    fn delete(&mut self, count: usize, screen: &mut Terminal) {
+        let end = self.line.len().min(self.cursor.saturating_add(count));
+        let gone = self.line.drain(self.cursor..end).len();
+        self.redraw(gone, screen);
+        let tail = self.line.len().saturating_sub(self.cursor);
+        self.back_over(tail.saturating_add(gone), screen);
+    }
+
+    /// Deletes up to `count` bytes before the cursor.
+    fn rub_out(&mut self, count: usize, screen: &mut Terminal) {
+        let to = self.cursor.saturating_sub(count);
+        let count = self.cursor.saturating_sub(to);
+        self.move_to(to, screen);
+        self.delete(count, screen);
+    }
+
+    /// The length of the word before the cursor with the blanks after it.
+    fn word_before_cursor(&self) -> usize {
+        let before = self.line.get(..self.cursor).unwrap_or_default();
+        let blanks = before.iter().rev().take_while(|byte| **byte == b' ').count();
+        let letters = before
+            .iter()
+            .rev()
+            .skip(blanks)
+            .take_while(|byte| **byte != b' ')
+            .count();
+        blanks.saturating_add(letters)
+    }
+
+    fn recall(&mut self, older: bool, screen: &mut Terminal) {
+        let found = if older {
+            self.history.older()
+        } else {
+            self.history.newer()
+        };
+        let Some(line) = found.map(String::from) else {
+            screen.write_bytes(b"\x07");
+            return;
+        };
+        self.move_to(0, screen);
+        self.delete(self.line.len(), screen);
+        self.insert(line.as_bytes(), screen);
+    }
+
+    /// Prints what stands from the cursor on, and blanks over `gone` bytes that are no more. The screen's cursor ends behind them.
+    fn redraw(&self, gone: usize, screen: &mut Terminal) {
+        screen.write_bytes(self.line.get(self.cursor..).unwrap_or_default());
+        repeat(b' ', gone, screen);
+    }
+
+    fn forward(&mut self, by: usize) {
+        self.cursor = self.cursor.saturating_add(by);
+    }
+
+    fn back_over(&self, count: usize, screen: &mut Terminal) {
+        repeat(BACKSPACE, count, screen);
+    }
+}
+
+const CTRL_A: u8 = 0x01;
+const CTRL_B: u8 = 0x02;
+const CTRL_D: u8 = 0x04;
+const CTRL_E: u8 = 0x05;
+const CTRL_F: u8 = 0x06;
+const BACKSPACE: u8 = 0x08;
+const CTRL_K: u8 = 0x0b;
+const CTRL_N: u8 = 0x0e;
+const CTRL_P: u8 = 0x10;
+const CTRL_U: u8 = 0x15;
+const CTRL_W: u8 = 0x17;
+const CTRL_X: u8 = 0x18;
+const DELETE: u8 = 0x7f;
+
+fn repeat(byte: u8, count: usize, screen: &mut Terminal) {
+    screen.write_bytes(&alloc::vec![byte; count]);
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,219 @@
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use hal::Console;
+
+use crate::commands::testing::Bench;
+use crate::console::Terminal;
+use crate::console::terminal::CTRL_C;
+use crate::context::{CommandError, Status};
+use crate::shell::exec::{NESTING, SCRIPT_DEPTH};
+
+/// The status of each line, as U-Boot's own `test/hush/list.c` demands of its present parser, but for mixed lists, where
+/// that file keeps the old parser's answers and we give a shell's.
+#[test]
+fn lists_have_a_shells_status() {
+    let mut bench = Bench::new();
+    for (line, status) in [
+        ("false; true", 0),
+        ("true; false", 1),
+        ("false && true", 1),
+        ("true && true", 0),
+        ("true && false", 1),
+        ("false || true", 0),
+        ("true || false", 0),
+        ("false && true || true", 0),
+        ("false && false || false", 1),
+        ("true && false || true", 0),
+        ("true || true && false", 1),
+        ("false || true && false", 1),
+        ("true || false && true", 0),
+        ("! true", 1),
+        ("! false && true", 0),
+        ("if false; then true; fi", 0),
+        ("if true; then false; fi", 1),
+        ("if false; then true; else false; fi", 1),
+        ("for i in; do false; done", 0),
+        ("for i in a b; do false; done", 1),
+        ("while false; do false; done", 0),
+        ("until true; do false; done", 0),
+        ("x=1", 0),
+        ("nonsense", 1),
+        ("echo 'unknown' | true", 1),
+    ] {
+        bench.enter(line);
+        let expected = if status == 0 { Status::Success } else { Status::Failure };
+        assert_eq!(bench.status(), expected, "{line}");
+    }
+}
+
+#[test]
+fn scripts_print_what_u_boot_prints() {
+    Bench::new().dialogue(
+        "\
+=> foo
+Unknown command 'foo' - try 'help'
+=> echo $?
+1
+=> echo $?
+0
+=> x=5
+=> echo $x ${x} \"$x\" '$x' [$x]
+5 5 5 $x [5]
+=> setenv x 6; echo $x
+6
+=> echo ${y:-def} ${y-d2} ${y:=as} $y ${y:+alt} [${z:+alt}]
+def d2 as as alt []
+",
+    );
+}
+
+#[test]
+fn lists_and_loops_print_what_u_boot_prints() {
+    Bench::new().dialogue(
+        "\
+=> a=\"1 2  3\"
+=> echo $a \"$a\"
+1 2 3 1 2  3
+=> echo a > b
+a > b
+=> echo (a) {b} `c`
+(a) {b} `c`
+=> echo a#b #c
+a#b
+=> echo hi;
+hi
+=> ;
+=> echo a;; echo b
+a
+b
+=> true && echo yes || echo no
+yes
+=> false && echo yes || echo no
+no
+=> if true; then echo t; else echo f; fi
+t
+=> for i in a b \"c d\" $a; do echo $i; done
+a
+b
+c d
+1
+2
+3
+=> echo $i
+3
+=> setenv i 0; while printenv i; do setenv i; done
+i=0
+## Error: \"i\" not defined
+=> setenv cmd 'echo one'; $cmd two
+one two
+=> x=7 echo [$x]
+[]
+=> z=1 foo
+Unknown command 'foo' - try 'help'
+=> echo [$z]
+[]
+=> ver && vers
+Slipway 0.1.0 (speaks U-Boot 2026.10)
+Slipway 0.1.0 (speaks U-Boot 2026.10)
+=> $nothing
+=> echo $?
+0
+",
+    );
+}
+
+#[test]
+fn a_syntax_error_runs_nothing() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.enter("echo a; fi"),
+        "syntax error: unexpected 'fi' at line 1, column 9:\necho a; fi\n        ^\n"
+    );
+    assert_eq!(bench.enter("echo $?"), "1\n");
+}
+
+#[test]
+fn run_stops_at_the_first_failure() {
+    Bench::new().dialogue(
+        "\
+=> setenv r1 'echo one; false'
+=> setenv r2 'echo two'
+=> run r2 r1 r2; echo $?
+two
+one
+1
+=> run nope; echo $?
+## Error: \"nope\" not defined
+1
+",
+    );
+}
+
+#[test]
+fn scripts_of_several_lines_run() {
+    let mut bench = Bench::new();
+    let script = "# comment\n\nif true\nthen\n  echo yes # really\nfi\nfor i in 1 \\\n  2\ndo\n\techo $i\r\ndone\n";
+    bench.context.env.set("script", script).unwrap();
+    assert_eq!(bench.enter("run script"), "yes\n1\n2\n");
+    bench.context.env.set("script", "echo a\n  && b").unwrap();
+    assert_eq!(
+        bench.enter("run script"),
+        "syntax error: unexpected '&&' at line 2, column 3:\n  && b\n  ^\n"
+    );
+}
+
+#[test]
+fn a_script_that_runs_itself_ends() {
+    let mut bench = Bench::new();
+    bench.context.env.set("rr", "echo x; run rr").unwrap();
+    let output = bench.enter("run rr");
+    let (echoes, message) = output.rsplit_once("x\n").unwrap();
+    assert_eq!(message, "scripts run one another more than 16 deep\n");
+    assert_eq!(echoes.lines().count() + 2, usize::from(SCRIPT_DEPTH));
+    assert_eq!(bench.enter("echo $?"), "1\n");
+    assert_eq!(bench.enter("run rr"), output, "the depth is counted anew");
+}
+
+#[test]
+fn nesting_is_bounded_over_all_scripts() {
+    let mut bench = Bench::new();
+    let depth = usize::from(NESTING) / 4;
+    let nested: String = "if true; then ".repeat(depth) + "run n; " + &"fi; ".repeat(depth);
+    bench.context.env.set("n", &nested).unwrap();
+    let output = bench.enter("run n");
+    assert_eq!(output, "the scripts that run nest commands deeper than 64 levels\n");
+    assert_eq!(bench.enter("run n"), output, "the levels are counted anew");
+}
+
+/// A console at which Ctrl-C is typed after a while.
+struct LateInterrupt(u32);
+
+impl Console for LateInterrupt {
+    fn write(&mut self, _bytes: &[u8]) {}
+
+    fn read(&mut self) -> Option<u8> {
+        self.0 = self.0.wrapping_sub(1);
+        (self.0 == 0).then_some(CTRL_C)
+    }
+
+    fn flush(&mut self) {}
+}
+
+#[test]
+fn ctrl_c_ends_any_loop() {
+    for script in [
+        "while true; do true; done",
+        "while true; do done",
+        "while do done",
+        "until false; do x=1; done",
+        "for i in 1 2 3; do sleep 1000; done",
+        "md.b 40000000 ffffff",
+        "mw.b 9000000 0 1000",
+    ] {
+        let mut bench = Bench::new();
+        bench.context.terminal = Terminal::new(Box::new(LateInterrupt(100)));
+        let result = crate::shell::execute(&mut bench.context, script);
+        assert_eq!(result, Err(CommandError::Interrupted), "{script}");
+    }
+}

@@ -1,0 +1,86 @@
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::{EXPANSION_LIMIT, Variables};
+use crate::context::Status;
+use crate::env::Environment;
+use crate::shell::ast::Command;
+use crate::shell::parser::parse;
+
+struct Bench {
+    env: Environment,
+    locals: Environment,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let mut env = Environment::from_defaults("a=1\nboth=env\nstar=;&|$a#");
+        env.set("words", " x  y z ").unwrap();
+        let mut locals = Environment::default();
+        locals.set("both", "local").unwrap();
+        locals.set("l", "here").unwrap();
+        Self { env, locals }
+    }
+
+    /// The words that `source` expands to, in brackets.
+    fn words(&mut self, source: &str) -> Result<String, String> {
+        let script = parse(source).unwrap();
+        let Command::Simple(simple) = &script[0].command else {
+            panic!("{source} is not simple");
+        };
+        let mut variables = Variables {
+            env: &self.env,
+            locals: &mut self.locals,
+            status: Status::Failure,
+        };
+        let words = variables.words(&simple.words).map_err(|error| error.to_string())?;
+        let shown: Vec<String> = words.iter().map(|word| alloc::format!("[{word}]")).collect();
+        Ok(shown.concat())
+    }
+}
+
+#[test]
+fn variables_are_replaced_and_split() {
+    let mut bench = Bench::new();
+    for (source, expected) in [
+        ("echo $a ${a}b x$a", "[echo][1][1b][x1]"),
+        ("$words", "[x][y][z]"),
+        ("<$words>", "[<][x][y][z][>]"),
+        ("\"$words\"", "[ x  y z ]"),
+        ("'$words' \\$a", "[$words][$a]"),
+        ("$none a \"$none\" '' $none''", "[a][][][]"),
+        ("$?", "[1]"),
+        ("$both $l", "[env][here]"),
+        ("$star", "[;&|$a#]"),
+    ] {
+        assert_eq!(bench.words(source).unwrap(), expected, "{source}");
+    }
+}
+
+#[test]
+fn fallbacks_stand_in() {
+    let mut bench = Bench::new();
+    for (source, expected) in [
+        ("${a:-b} ${none:-b} ${none-c}", "[1][b][c]"),
+        ("${none:-two words} \"${none:-two words}\"", "[two][words][two words]"),
+        ("${none:-'two words'}", "[two words]"),
+        ("${none:-$l$a} ${none:-${none:-x}}", "[here1][x]"),
+        ("[${a:+set}] [${none:+set}]", "[[set]][[]]"),
+        ("${new:=v w} $new ${new:=x}", "[v][w][v][w][v][w]"),
+    ] {
+        assert_eq!(bench.words(source).unwrap(), expected, "{source}");
+    }
+    assert_eq!(bench.locals.get("new"), Some("v w"));
+}
+
+#[test]
+fn growth_is_bounded() {
+    let mut bench = Bench::new();
+    bench.env.set("big", &"x".repeat(EXPANSION_LIMIT / 2 - 100)).unwrap();
+    assert!(bench.words("$big $big").is_ok());
+    let error = bench.words("\"$big$big$big\"").unwrap_err();
+    assert_eq!(
+        error,
+        "the words of this command take more than 262144 bytes after ${big}"
+    );
+}
