@@ -6,9 +6,9 @@ use alloc::string::{String, ToString};
 use hal::{PhysAddr, Region};
 
 use crate::boot::handoff::{self, HandoffError};
-use crate::boot::place::Loaded;
+use crate::boot::place::{Loaded, PlaceError};
 use crate::boot::plan::Ramdisk;
-use crate::boot::prepare::{Prepared, Request, prepare};
+use crate::boot::prepare::{PrepareError, Prepared, Request, prepare};
 use crate::boot::report;
 use crate::context::{CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
@@ -216,7 +216,8 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
         tree,
         bootargs,
     };
-    let prepared = prepare(&context.memory, context.system.exception_level(), &request)?;
+    let prepared =
+        prepare(&context.memory, context.system.exception_level(), &request).map_err(|error| refused(&error))?;
     for finding in &prepared.findings {
         context.say(format_args!("{finding}"));
     }
@@ -227,6 +228,16 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
             prepared.layout.image.name,
             if errors == 1 { "" } else { "s" }
         ))),
+    }
+}
+
+/// What cannot even be prepared, with U-Boot's words where lab tools wait for them.
+fn refused(error: &PrepareError) -> CommandError {
+    match error {
+        PrepareError::Place(PlaceError::Header { .. }) => {
+            CommandError::failed(format!("Bad Linux ARM64 Image magic!\n{error}"))
+        }
+        other => CommandError::failed(other.to_string()),
     }
 }
 

@@ -77,6 +77,22 @@ fn a_packed_image_is_unpacked_and_started() {
 }
 
 #[test]
+fn a_packed_file_that_is_no_image_is_refused() {
+    let mut bench = Bench::new();
+    bench.load(
+        RAMDISK,
+        "rootfs.gz",
+        &gzip(b"070701 is how a cpio archive begins, and so does this ramdisk here"),
+    );
+    let output = bench.type_line("booti 43000000 - 42800000");
+    assert!(
+        output.starts_with("Bad Linux ARM64 Image magic!\nrootfs.gz at 0x43000000: the magic at offset 56 is"),
+        "{output}"
+    );
+    assert_eq!(bench.jump(), None);
+}
+
+#[test]
 fn a_packed_image_of_unknown_length_is_refused() {
     let mut bench = Bench::new();
     let file = gzip(&linux());
