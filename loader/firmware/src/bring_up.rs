@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 
 use hal::{Clock, PhysAddr, Region};
-use loader_core::console::Terminal;
+use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
 use loader_core::devicetree::Tree;
 use loader_core::env::Environment;
@@ -34,12 +34,12 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let terminal = Terminal::new(console);
     let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
     context.env = Environment::from_defaults(board::ENVIRONMENT);
+    repl::print_banner(&mut context);
     keep_tree(&mut context, &tree);
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
-    context.say(format_args!("{} nets", devices.networks.len()));
-    loop {}
+    repl::run(&mut context)
 }
 
 fn clock(tree: &Tree) -> Rc<dyn Clock> {
@@ -47,7 +47,9 @@ fn clock(tree: &Tree) -> Rc<dyn Clock> {
     let fallback = node.and_then(|node| tree.u32(node, "clock-frequency"));
     match GenericTimer::new(fallback) {
         Some(timer) => Rc::new(timer),
-        None => panic!("CNTFRQ_EL0 is 0 and the device tree gives no clock-frequency: the firmware before us set no timer up"),
+        None => panic!(
+            "CNTFRQ_EL0 is 0 and the device tree gives no clock-frequency: the firmware before us set no timer up"
+        ),
     }
 }
 
@@ -66,10 +68,15 @@ fn memory(ram: &RamMap, layout: &Layout) -> Memory {
 
 /// Copies the machine's tree out of low RAM, where people load to, and says where in `fdtcontroladdr`.
 fn keep_tree(context: &mut Context, tree: &Tree) {
-    let blob = tree.emit(TREE_SLACK).unwrap_or_else(|error| panic!("the machine's device tree: {error}"));
+    let blob = tree
+        .emit(TREE_SLACK)
+        .unwrap_or_else(|error| panic!("the machine's device tree: {error}"));
     let len = blob.len() as u64;
     let below = Some(PhysAddr(1 << 32));
-    let place = context.memory.find_free(len, 0x1000, below).or_else(|| context.memory.find_free(len, 0x1000, None));
+    let place = context
+        .memory
+        .find_free(len, 0x1000, below)
+        .or_else(|| context.memory.find_free(len, 0x1000, None));
     let place = place.unwrap_or_else(|| panic!("no room for the machine's device tree of {len:#x} bytes"));
     let stored = store(&mut context.memory, place, &blob);
     stored.unwrap_or_else(|error| panic!("the machine's device tree: {error}"));

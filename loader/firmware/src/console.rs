@@ -12,7 +12,10 @@ use crate::board;
 
 /// The UART of `/chosen/stdout-path`, else the first that there is a driver for, else the board's early console.
 pub(crate) fn open(tree: &Tree, clock: Rc<dyn Clock>) -> Box<dyn Console> {
-    let named = tree.stdout_path().map(|(node, _)| node).filter(|node| is_pl011(tree, *node));
+    let named = tree
+        .stdout_path()
+        .map(|(node, _)| node)
+        .filter(|node| is_pl011(tree, *node));
     let node = named.or_else(|| tree.nodes().find(|node| is_pl011(tree, *node)));
     let registers = node.and_then(|node| tree.device(node).reg.first().copied());
     let address = registers.map_or(board::EARLY_UART, |region| region.start().get() as usize);

@@ -23,7 +23,10 @@ pub(crate) struct Hardware {
 impl Hardware {
     /// The machine whose RAM is `ram`; the final map is active.
     pub(crate) fn new(ram: &RamMap, clock: Rc<dyn Clock>) -> Self {
-        Self { ram: ram.banks.clone(), clock }
+        Self {
+            ram: ram.banks.clone(),
+            clock,
+        }
     }
 }
 

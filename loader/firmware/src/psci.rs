@@ -1,4 +1,4 @@
-//! Reset and power through PSCI (Arm DEN 0022): the calls go by SMC or HVC, as the device tree's `/psci` says.
+//! Reset and power through PSCI (Arm DEN 0022): the calls go by SMC or HVC, as the device tree's PSCI node says.
 //!
 //! The conduit is kept in the software thread ID register of the exception level (TPIDR_ELx), so that a panic finds it
 //! without any memory.
@@ -12,9 +12,13 @@ const NONE: u64 = 0;
 const SMC: u64 = 1;
 const HVC: u64 = 2;
 
-/// Reads the conduit from the tree's `/psci` node and keeps it.
+/// Reads the conduit from the tree's PSCI node and keeps it.
 pub(crate) fn init(tree: &Tree) {
-    let method = tree.find("/psci").and_then(|node| tree.str(node, "method"));
+    // PSCI 0.1 (`arm,psci`) has no reset.
+    let node = ["arm,psci-1.0", "arm,psci-0.2"]
+        .iter()
+        .find_map(|name| tree.find_compatible(name).next());
+    let method = node.and_then(|node| tree.str(node, "method"));
     keep(match method {
         Some("smc") => SMC,
         Some("hvc") => HVC,
@@ -38,7 +42,7 @@ fn conduit() -> u64 {
     if at_el2() { TPIDR_EL2.get() } else { TPIDR_EL1.get() }
 }
 
-const ABSENT: &str = "the device tree has no /psci node, so there is no firmware to ask";
+const ABSENT: &str = "the device tree names no PSCI 0.2 or later, so there is no firmware to ask";
 
 /// Resets the machine (SYSTEM_RESET). Returns only if that is refused, with the reason.
 pub(crate) fn reset() -> &'static str {
