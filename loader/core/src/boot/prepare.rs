@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::map::Layout;
 use super::patch::{self, PatchError};
 use super::place::{self, Loaded, PlaceError};
-use super::plan::{Plan, Ramdisk};
+use super::plan::{Packing, Plan, Ramdisk};
 use super::{Finding, Severity, check};
 use crate::devicetree::{EditError, EmitError, ParseError, Tree};
 use crate::memory::{Memory, MemoryError};
@@ -147,7 +147,9 @@ fn lay_out(
     occupied.extend(plan.modules.iter().map(|module| module.region));
     occupied.extend(ramdisk.iter().map(|ramdisk| ramdisk.region));
     occupied.push(request.tree);
-    let image = place::image(memory, &request.image, &occupied, findings)?;
+    let mut image = place::image(memory, &request.image, &occupied, findings)?;
+    // Nothing can be read in a packed image yet; its size and the tree must do.
+    image.is_xen |= image.packing == Packing::Gzip && plan.is_for_xen() && image.target.len() <= place::XEN_MAX;
     occupied.pop();
     occupied.push(image.target);
     let len = u64::try_from(blob.len()).unwrap_or(u64::MAX);

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use core::fmt;
 
 use hal::{PhysAddr, Region};
 
@@ -43,13 +44,13 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 }
 
 fn image_at(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> {
-    let bad = |error: &str| CommandError::failed(format!("Bad Linux ARM64 Image magic!\n{error}"));
+    let bad = |error: &dyn fmt::Display| CommandError::failed(format!("Bad Linux ARM64 Image magic!\n{error}"));
     let bytes = start::readable(context, address).map_err(|error| bad(&error))?;
     match detect::kind(bytes) {
         detect::Kind::Gzip => packed(context, address),
         _ => {
             let header = arm64::Header::parse(bytes)
-                .map_err(|error| bad(&format!("{address} holds {}: {error}", detect::kind(bytes))))?;
+                .map_err(|error| bad(&format_args!("{address} holds {}: {error}", detect::kind(bytes))))?;
             // What was not loaded here has no length but the one that the image states.
             let stated = || {
                 Region::new(address, header.memory_size(0)).map(|region| File {

@@ -1,12 +1,13 @@
 //! `bootm`: start a kernel or Xen from a legacy uImage.
 
 use alloc::format;
-use alloc::string::String;
+use core::fmt;
 
 use hal::PhysAddr;
 
 use super::Command;
-use super::start;
+use super::legacy::{self, Refusal};
+use super::start::{self, File};
 use crate::boot::place::Loaded;
 use crate::boot::plan::Packing;
 use crate::context::{Args, CommandError, CommandResult, Context};
@@ -37,78 +38,65 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         .or_else(|| context.env.hex("loadaddr"))
         .map(PhysAddr)
         .ok_or(CommandError::Usage)?;
-    let image = image_at(context, address)?;
+    let image = image_at(context, address).map_err(|refusal| refusal.closed_by(NO_KERNEL))?;
     let ramdisk = start::ramdisk(context, args.get(2))?;
     let tree = start::tree(context, args.get(3))?;
     start::start(context, image, (ramdisk, tree))
 }
 
-fn refused(first: &str, sentence: &str) -> CommandError {
-    CommandError::failed(format!("{first}\n{NO_KERNEL}\n{sentence}"))
-}
-
-fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, CommandError> {
-    let bytes =
-        start::readable(context, address).map_err(|error| refused("Wrong Image Format for bootm command", &error))?;
-    let kind = detect::kind(bytes);
-    if kind != detect::Kind::LegacyImage {
-        let hint = if kind == detect::Kind::Arm64Image {
-            "; booti starts it"
-        } else {
-            ""
-        };
-        let sentence = format!("{address} holds {kind}, not a uImage{hint}");
-        return Err(refused("Wrong Image Format for bootm command", &sentence));
+fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, Refusal> {
+    let wrong = |error: &dyn fmt::Display| Refusal::new("Wrong Image Format for bootm command", error);
+    let kind = detect::kind(start::readable(context, address).map_err(|error| wrong(&error))?);
+    match kind {
+        detect::Kind::LegacyImage => {}
+        detect::Kind::Arm64Image => {
+            return Err(wrong(&format_args!(
+                "{address} holds {kind}, not a uImage; booti starts it"
+            )));
+        }
+        _ => return Err(wrong(&format_args!("{address} holds {kind}, not a uImage"))),
     }
-    context.say(format_args!(
-        "## Booting kernel from Legacy Image at {:08x} ...",
-        address.get()
-    ));
-    let (header, file) = start::verified(context, address).map_err(|error| {
-        let (first, sentence) = error.split_once('\n').unwrap_or((&error, ""));
-        refused(first, sentence)
+    let at = address.get();
+    context.say(format_args!("## Booting kernel from Legacy Image at {at:08x} ..."));
+    let (header, File { name, region }) = legacy::verified(context, address)?;
+    let (wanted, entry) = places(&header, region.start()).map_err(|refusal| {
+        let sentence = format!("{name} at {address} {}", refusal.sentence);
+        Refusal { sentence, ..refusal }
     })?;
-    let (wanted, entry) = places(&header, file.region.start()).map_err(|error| {
-        let (first, sentence) = error.split_once('\n').unwrap_or((&error, ""));
-        refused(first, &format!("{} at {address} {sentence}", file.name))
-    })?;
-    let packing = if header.compression == uimage::Compression::GZIP {
-        Packing::Gzip
-    } else {
-        Packing::Plain
+    let packing = match header.compression {
+        uimage::Compression::GZIP => Packing::Gzip,
+        _ => Packing::Plain,
     };
     Ok(Loaded {
-        name: file.name,
-        source: file.region,
+        name,
+        source: region,
         packing,
         wanted: Some(wanted),
         raw_entry: Some(entry),
     })
 }
 
-/// Where the kernel goes and starts by its header; the error is U-Boot's words, and ours to follow the file's name.
-fn places(header: &uimage::Header, data: PhysAddr) -> Result<(PhysAddr, PhysAddr), String> {
+/// Where the kernel goes and starts by its header; the refusal's sentence is to follow the file's name.
+fn places(header: &uimage::Header, data: PhysAddr) -> Result<(PhysAddr, PhysAddr), Refusal> {
     use uimage::{Arch, Compression, Type};
     let [load, entry] = [header.load, header.entry].map(|at| PhysAddr(u64::from(at)));
     match (header.arch, header.kind, header.compression) {
         (Arch::ARM64, Type::KERNEL, Compression::NONE | Compression::GZIP) => Ok((load, entry)),
-        // The entry counts from wherever the data lie.
+        // The entry counts from wherever the data lie; both are far from the end of 64 bits.
         (Arch::ARM64, Type::KERNEL_NOLOAD, Compression::NONE) => {
-            let start = data.checked_add(entry.get());
-            start
-                .map(|start| (data, start))
-                .ok_or_else(|| String::from("has an entry beyond the address space"))
+            Ok((data, data.checked_add(entry.get()).unwrap_or(data)))
         }
-        (Arch::ARM64, Type::KERNEL | Type::KERNEL_NOLOAD, other) => Err(format!(
-            "Unimplemented compression type {}\nis {other}; uncompressed and gzip can be started",
-            other.0
+        (Arch::ARM64, Type::KERNEL | Type::KERNEL_NOLOAD, other) => Err(Refusal::new(
+            format!("Unimplemented compression type {}", other.0),
+            format_args!("is {other}; uncompressed and gzip can be started"),
         )),
-        (Arch::ARM64, other, _) => Err(format!(
-            "Wrong Image Type for bootm command\nis a {other}, not a kernel"
+        (Arch::ARM64, other, _) => Err(Refusal::new(
+            "Wrong Image Type for bootm command",
+            format_args!("is a {other}, not a kernel"),
         )),
-        (other, ..) => Err(format!(
-            "Unsupported Architecture {:#x}\nis marked as {other}, not AArch64: wrap it again with mkimage -A arm64",
-            other.0
+        (other, ..) => Err(Refusal::new(
+            format!("Unsupported Architecture {:#x}", other.0),
+            format_args!("is marked as {other}, not AArch64: wrap it again with mkimage -A arm64"),
         )),
     }
 }

@@ -3,10 +3,11 @@
 use hal::PhysAddr;
 
 use super::Command;
+use super::legacy::{self, Refusal};
 use super::start;
 use crate::boot::report;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
-use crate::image::{arm64, detect, gzip, uimage};
+use crate::image::{arm64, detect, gzip};
 
 pub(crate) const COMMAND: Command = Command {
     name: "iminfo",
@@ -38,7 +39,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 
 fn show(context: &mut Context, address: PhysAddr) -> CommandResult {
     context.say(format_args!("\n## Checking Image at {:08x} ...", address.get()));
-    let bytes = start::readable(context, address).map_err(CommandError::failed)?;
+    let bytes = start::readable(context, address)?;
     match detect::kind(bytes) {
         detect::Kind::LegacyImage => legacy(context, address),
         detect::Kind::Arm64Image => image(context, address),
@@ -51,20 +52,17 @@ fn show(context: &mut Context, address: PhysAddr) -> CommandResult {
 
 fn legacy(context: &mut Context, address: PhysAddr) -> CommandResult {
     context.say(format_args!("   Legacy image found"));
-    let header = start::readable(context, address)
-        .map_err(CommandError::failed)
-        .map(uimage::Header::parse)?;
-    if let Err(error) = header {
-        return Err(CommandError::failed(alloc::format!(
-            "   Bad Header Checksum\n{address}: {error}"
-        )));
+    match legacy::verified(context, address) {
+        Ok(_) => Ok(Status::Success),
+        Err(Refusal { words, sentence }) => {
+            let words = words.trim_start();
+            Err(CommandError::failed(alloc::format!("   {words}\n{sentence}")))
+        }
     }
-    start::verified(context, address).map_err(CommandError::failed)?;
-    Ok(Status::Success)
 }
 
 fn image(context: &mut Context, address: PhysAddr) -> CommandResult {
-    let bytes = start::readable(context, address).map_err(CommandError::failed)?;
+    let bytes = start::readable(context, address)?;
     let header = arm64::Header::parse(bytes)?;
     let size = header.memory_size(0);
     let (offset, anywhere) = (header.text_offset(), header.may_lie_anywhere());
@@ -79,7 +77,7 @@ fn image(context: &mut Context, address: PhysAddr) -> CommandResult {
 }
 
 fn packed(context: &mut Context, address: PhysAddr) -> CommandResult {
-    let bytes = start::readable(context, address).map_err(CommandError::failed)?;
+    let bytes = start::readable(context, address)?;
     let mut first = [0; 64];
     let shown = gzip::peek(bytes, &mut first)?;
     let inside = detect::kind(first.get(..shown).unwrap_or_default());

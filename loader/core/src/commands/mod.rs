@@ -11,6 +11,7 @@ mod env;
 mod fdt;
 mod help;
 mod iminfo;
+mod legacy;
 mod md;
 mod mw;
 mod poweroff;

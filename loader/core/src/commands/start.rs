@@ -2,8 +2,11 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::fmt;
 
 use hal::{PhysAddr, Region};
+
+use super::legacy::{self, Refusal};
 
 use crate::boot::handoff::{self, HandoffError};
 use crate::boot::place::{Loaded, PlaceError};
@@ -13,6 +16,7 @@ use crate::boot::report;
 use crate::context::{CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
 use crate::image::{detect, uimage};
+use crate::memory::MemoryError;
 
 /// U-Boot's last words when a ramdisk cannot be used; lab tools wait for them.
 const BAD_RAMDISK: &str = "Ramdisk image is corrupt or invalid";
@@ -38,97 +42,12 @@ pub(super) fn file_at(context: &Context, address: PhysAddr) -> Option<File> {
     })
 }
 
-/// The uImage at `address` with both CRCs verified, printed as U-Boot does; the region is that of its data.
-///
-/// The error's text is U-Boot's word for what is wrong, and our sentence.
-pub(super) fn verified(context: &mut Context, address: PhysAddr) -> Result<(uimage::Header, File), String> {
-    let bytes = readable(context, address)?;
-    let header = uimage::Header::parse(bytes).map_err(|error| format!("Bad Header Checksum\n{address}: {error}"))?;
-    let data = header.data(bytes);
-    let parts = data.ok().and_then(|data| header.parts(data).ok()).unwrap_or_default();
-    let error = data.err();
-    for line in describe(&header, &parts.0) {
-        context.say(format_args!("   {line}"));
-    }
-    if let Some(error) = error {
-        let name = file_at(context, address).map_or_else(|| address.to_string(), |file| file.name);
-        return Err(format!(
-            "   Verifying Checksum ... Bad Data CRC\n{name} at {address}: {error}"
-        ));
-    }
-    context.say(format_args!("   Verifying Checksum ... OK"));
-    let name = file_at(context, address).map_or_else(|| header.name.clone(), |file| file.name);
-    let whole = context
-        .memory
-        .bytes_from(address)
-        .map_err(|error| error.to_string())?
-        .len();
-    let whole = u64::try_from(whole).ok().and_then(|len| Region::new(address, len));
-    let region = whole.and_then(|whole| header.data_region(whole));
-    Ok((
-        header,
-        File {
-            name,
-            region: region.ok_or("the image runs past the end of RAM")?,
-        },
-    ))
-}
-
 /// The bytes of the file at `address`, or of RAM from there on if nothing was loaded.
-pub(super) fn readable(context: &Context, address: PhysAddr) -> Result<&[u8], String> {
-    let bytes = match file_at(context, address) {
+pub(super) fn readable(context: &Context, address: PhysAddr) -> Result<&[u8], MemoryError> {
+    match file_at(context, address) {
         Some(file) => context.memory.bytes(file.region),
         None => context.memory.bytes_from(address),
-    };
-    bytes.map_err(|error| error.to_string())
-}
-
-/// The lines in which U-Boot describes a uImage.
-pub(super) fn describe(header: &uimage::Header, parts: &[u32]) -> alloc::vec::Vec<String> {
-    let mut lines = alloc::vec::Vec::from([
-        format!("Image Name:   {}", header.name),
-        format!("Created:      {}", utc(header.created)),
-        format!(
-            "Image Type:   {} {} {} ({})",
-            header.arch, header.os, header.kind, header.compression
-        ),
-        format!(
-            "Data Size:    {} Bytes = {}",
-            header.data_len,
-            report::size(u64::from(header.data_len))
-        ),
-        format!("Load Address: {:08x}", header.load),
-        format!("Entry Point:  {:08x}", header.entry),
-    ]);
-    if !parts.is_empty() {
-        lines.push("Contents:".to_string());
     }
-    for (index, len) in parts.iter().enumerate() {
-        lines.push(format!(
-            "   Image {index}: {len} Bytes = {}",
-            report::size(u64::from(*len))
-        ));
-    }
-    lines
-}
-
-/// Seconds since 1970 as U-Boot prints a date: `2026-11-21   7:08:28 UTC`. Days to dates after the proleptic Gregorian
-/// calendar, years beginning in March so that leap days come last.
-fn utc(seconds: u32) -> String {
-    let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, later) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    let year = era * 400 + year + later;
-    format!(
-        "{year}-{month:02}-{day:02}  {:2}:{:02}:{:02} UTC",
-        rest / 3600,
-        rest % 3600 / 60,
-        rest % 60
-    )
 }
 
 /// The ramdisk that `word` names: `ADDRESS`, `ADDRESS:SIZE`, or `-` for none.
@@ -139,54 +58,51 @@ pub(super) fn ramdisk(context: &mut Context, word: Option<&String>) -> Result<Op
     let (address, size) = word.split_once(':').unzip();
     let address = PhysAddr(context.hexadecimal(address.unwrap_or(word))?);
     let size = size.map(|size| context.hexadecimal(size)).transpose()?;
-    let start = readable(context, address).map_err(|error| bad_ramdisk("Wrong Ramdisk Image Format", &error))?;
+    let found = ramdisk_at(context, address, size);
+    found.map(Some).map_err(|refusal| refusal.closed_by(BAD_RAMDISK))
+}
+
+fn ramdisk_at(context: &mut Context, address: PhysAddr, size: Option<u64>) -> Result<Ramdisk, Refusal> {
+    let wrong = |error: &dyn fmt::Display| Refusal::new("Wrong Ramdisk Image Format", error);
+    let start = readable(context, address).map_err(|error| wrong(&error))?;
     if detect::kind(start) == detect::Kind::LegacyImage {
-        return wrapped_ramdisk(context, address).map(Some);
+        return wrapped_ramdisk(context, address);
     }
-    let file = file_at(context, address);
-    if let (Some(file), Some(size)) = (
-        &file,
-        size.filter(|size| file.as_ref().is_some_and(|file| file.region.len() != *size)),
-    ) {
-        context.say(format_args!(
-            "Warning: {} at {address} has {:#x} bytes, {size:#x} are asked for",
-            file.name,
-            file.region.len()
-        ));
-    }
-    let none = || {
-        bad_ramdisk(
-            "Wrong Ramdisk Image Format",
-            &format!("nothing was loaded at {address}, so its size must be given: {address}:SIZE"),
-        )
+    let (name, len) = match (file_at(context, address), size) {
+        (Some(file), None) => (file.name, file.region.len()),
+        (Some(file), Some(size)) => {
+            let len = file.region.len();
+            if len != size {
+                let name = &file.name;
+                context.say(format_args!(
+                    "Warning: {name} at {address} has {len:#x} bytes, {size:#x} are asked for"
+                ));
+            }
+            (file.name, size)
+        }
+        (None, Some(size)) => (address.to_string(), size),
+        (None, None) => {
+            let sentence = format!("nothing was loaded at {address}, so its size must be given: {address}:SIZE");
+            return Err(wrong(&sentence));
+        }
     };
-    let len = size.or(file.as_ref().map(|file| file.region.len())).ok_or_else(none)?;
-    let region = Region::new(address, len).ok_or(CommandError::Usage)?;
-    let name = file.map_or_else(|| address.to_string(), |file| file.name);
-    Ok(Some(Ramdisk { name, region }))
+    let region = Region::new(address, len).ok_or_else(|| wrong(&"it runs past the end of the address space"))?;
+    Ok(Ramdisk { name, region })
 }
 
-fn bad_ramdisk(first: &str, sentence: &str) -> CommandError {
-    CommandError::failed(format!("{first}\n{BAD_RAMDISK}\n{sentence}"))
-}
-
-fn wrapped_ramdisk(context: &mut Context, address: PhysAddr) -> Result<Ramdisk, CommandError> {
+fn wrapped_ramdisk(context: &mut Context, address: PhysAddr) -> Result<Ramdisk, Refusal> {
+    let at = address.get();
     context.say(format_args!(
-        "## Loading init Ramdisk from Legacy Image at {:08x} ...",
-        address.get()
+        "## Loading init Ramdisk from Legacy Image at {at:08x} ..."
     ));
-    let (header, file) = verified(context, address).map_err(|error| {
-        let (first, sentence) = error.split_once('\n').unwrap_or((&error, ""));
-        bad_ramdisk(first, sentence)
-    })?;
-    if header.kind != uimage::Type::RAMDISK {
-        let sentence = format!("{} at {address} is a {}", file.name, header.kind);
-        return Err(bad_ramdisk("No Linux AArch64 Ramdisk Image", &sentence));
+    let (header, File { name, region }) = legacy::verified(context, address)?;
+    match header.kind {
+        uimage::Type::RAMDISK => Ok(Ramdisk { name, region }),
+        other => {
+            let sentence = format!("{name} at {address} is a {other}");
+            Err(Refusal::new("No Linux AArch64 Ramdisk Image", sentence))
+        }
     }
-    Ok(Ramdisk {
-        name: file.name,
-        region: file.region,
-    })
 }
 
 /// The tree that `word` names; without it the working tree, or the machine's own.
@@ -199,12 +115,10 @@ pub(super) fn tree(context: &mut Context, word: Option<&String>) -> Result<Regio
     if let Some(file) = file_at(context, address) {
         return Ok(file.region);
     }
-    let missing = |error: &str| CommandError::failed(format!("{NO_TREE}\n{address}: {error}"));
+    let missing = |error: &dyn fmt::Display| CommandError::failed(format!("{NO_TREE}\n{address}: {error}"));
     let bytes = readable(context, address).map_err(|error| missing(&error))?;
-    let len = parse_header(bytes)
-        .map_err(|error| missing(&error.to_string()))?
-        .total_size;
-    Region::new(address, u64::from(len)).ok_or_else(|| missing("the tree runs past the end of the address space"))
+    let len = parse_header(bytes).map_err(|error| missing(&error))?.total_size;
+    Region::new(address, u64::from(len)).ok_or_else(|| missing(&"the tree runs past the end of the address space"))
 }
 
 /// Prepares, prints what was found and what will be started, and starts it unless something forbids it.

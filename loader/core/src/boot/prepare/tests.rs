@@ -3,12 +3,15 @@ use alloc::vec::Vec;
 
 use hal::ExceptionLevel;
 
+use super::super::place::Loaded;
+use super::super::plan::Packing;
 use super::super::plan::Ramdisk;
 use super::super::report::{memory_map, table};
-use super::super::testing::{VIRT, cpio, kernel, machine, printed, region, request};
+use super::super::testing::{VIRT, cpio, kernel, load, loaded, machine, printed, region, request};
 use super::{PrepareError, Prepared, Request, prepare};
 use crate::boot::testing::xen;
 use crate::devicetree::Tree;
+use crate::image::gzip::tests::gzip;
 use crate::memory::Memory;
 
 const DOCUMENT_VIRT: &[u8] = include_bytes!("../../../tests/fixtures/boot/document-virt.dtb");
@@ -91,6 +94,28 @@ fn the_ramdisk_and_the_command_line_are_in_the_tree() {
     assert_eq!(tree.u64(chosen, "linux,initrd-end"), Some(0x4900_0000 + 54_321));
     assert_eq!(tree.str(chosen, "bootargs"), Some("console=ttyAMA0"));
     assert_eq!(tree.str(chosen, "xen,dom0-bootargs"), Some("console=hvc0"));
+}
+
+#[test]
+fn a_packed_xen_is_known_by_its_tree() {
+    let (mut memory, mut request) = document();
+    load(&mut memory, XEN, "xen.gz", &gzip(&xen()));
+    request.image = Loaded {
+        packing: Packing::Gzip,
+        wanted: None,
+        ..loaded(&memory, XEN)
+    };
+    let prepared = prepare(&memory, ExceptionLevel::El1, &request).unwrap();
+    assert_eq!(
+        printed(&prepared.findings)
+            .iter()
+            .filter(|line| line.starts_with("Error"))
+            .count(),
+        1,
+        "{:?}",
+        prepared.findings
+    );
+    assert!(prepared.layout.image.is_xen);
 }
 
 #[test]

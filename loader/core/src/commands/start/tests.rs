@@ -100,11 +100,3 @@ pub(crate) fn tree() -> Tree {
 pub(crate) fn linux() -> Vec<u8> {
     image(0, 0x1_0000, 0xa, 8192)
 }
-
-#[test]
-fn dates_are_printed_as_u_boot_does() {
-    assert_eq!(super::utc(0), "1970-01-01   0:00:00 UTC");
-    assert_eq!(super::utc(1_700_000_000), "2023-11-14  22:13:20 UTC");
-    assert_eq!(super::utc(951_782_400), "2000-02-29   0:00:00 UTC");
-    assert_eq!(super::utc(u32::MAX), "2106-02-07   6:28:15 UTC");
-}
