@@ -35,11 +35,24 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
     context.env = Environment::from_defaults(board::ENVIRONMENT);
     repl::print_banner(&mut context);
+    introduce(&mut context);
     keep_tree(&mut context, &tree);
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
     repl::run(&mut context)
+}
+
+/// What the loader runs on.
+fn introduce(context: &mut Context) {
+    let level = context.system.exception_level();
+    let mib: u64 = context.memory.banks().iter().map(|bank| bank.len() >> 20).sum();
+    context.say(format_args!(
+        "Board: {} ({}), at {level}",
+        board::NAME,
+        board::DESCRIPTION
+    ));
+    context.say(format_args!("DRAM:  {mib} MiB"));
 }
 
 fn clock(tree: &Tree) -> Rc<dyn Clock> {

@@ -24,15 +24,15 @@ impl GenericTimer {
 
 impl Clock for GenericTimer {
     fn now(&self) -> Instant {
-        let micros = u128::from(CNTVCT_EL0.get()) * u128::from(self.scale) >> 32;
+        let micros = (u128::from(CNTVCT_EL0.get()) * u128::from(self.scale)) >> 32;
         Instant::from_micros(micros as u64)
     }
 
     fn entropy(&self) -> u64 {
         // The time since power-on differs in its low bits from start to start. Spread them (SplitMix64's finalizer).
         let mut bits = CNTVCT_EL0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^ bits >> 31
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ (bits >> 31)
     }
 }

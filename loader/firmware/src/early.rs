@@ -91,7 +91,7 @@ fn show(place: Region) {
             .cast_mut()
             .wrapping_add(index as usize);
         // SAFETY: `RamMap::place` prefers RAM below 4 GiB and the table covers 512 GiB; only this code writes it.
-        unsafe { slot.write_volatile(NORMAL_BLOCK | index * GIB) };
+        unsafe { slot.write_volatile(NORMAL_BLOCK | (index * GIB)) };
     }
     // SAFETY: a barrier; the table walk must see the new entries before the move.
     unsafe { core::arch::asm!("dsb sy", "isb", options(nostack, preserves_flags)) };

@@ -20,6 +20,7 @@ mod reset;
 mod run;
 mod setenv;
 mod sleep;
+mod source;
 mod start;
 mod truth;
 mod version;
@@ -85,6 +86,7 @@ pub const COMMANDS: &[Command] = &[
     run::COMMAND,
     setenv::COMMAND,
     sleep::COMMAND,
+    source::COMMAND,
     truth::TRUE,
     version::COMMAND,
 ];

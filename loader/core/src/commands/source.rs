@@ -1,0 +1,158 @@
+//! `source`: a script that was loaded to RAM.
+
+use alloc::string::{String, ToString};
+
+use hal::PhysAddr;
+
+use super::Command;
+use super::start::{file_at, readable};
+use crate::context::{Args, CommandError, CommandResult, Context};
+use crate::image::uimage::{self, Type};
+use crate::shell;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "source",
+    aliases: &[],
+    summary: "run script from memory",
+    usage: "[addr]",
+    help: "Runs the script at addr, by default ${fileaddr}, else ${loadaddr}: a uImage made by `mkimage -T script` \
+           (both CRCs are verified), or a file of plain text as it was loaded. The script ends at its end or at \
+           `exit`; $? is that of its last command.",
+    examples: &[
+        "tftpb 0x40200000 boot.scr; source 0x40200000",
+        "tftpb 0x40200000 boot.txt && source",
+    ],
+    repeatable: false,
+    run,
+};
+
+/// U-Boot's words for what is no script; lab tools know them.
+const NOT_A_SCRIPT: &str = "Wrong image format for \"source\" command";
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let address = match args {
+        [_] => ["fileaddr", "loadaddr"]
+            .iter()
+            .find_map(|name| context.env.hex(name))
+            .ok_or(CommandError::Usage)?,
+        [_, word] => context.hexadecimal(word)?,
+        _ => return Err(CommandError::Usage),
+    };
+    let address = PhysAddr(address);
+    let script = script(context, address)?;
+    context.say(format_args!("## Executing script at {:08x}", address.get()));
+    shell::execute(context, &script)
+}
+
+fn script(context: &Context, address: PhysAddr) -> Result<String, CommandError> {
+    let name = file_at(context, address).map_or_else(|| "what is".to_string(), |file| file.name);
+    let refused = |why: String| CommandError::failed(alloc::format!("{NOT_A_SCRIPT}\n{name} at {address}: {why}"));
+    let bytes = readable(context, address)?;
+    if bytes.starts_with(&uimage::MAGIC) {
+        return packed(bytes, refused);
+    }
+    // Without a header only the end of the loaded file says where the text ends.
+    if file_at(context, address).is_none() {
+        return Err(refused("it is no uImage, and no file was loaded there".to_string()));
+    }
+    let text = core::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
+    text.map(ToString::to_string)
+        .ok_or_else(|| refused("it is neither a uImage nor plain text".to_string()))
+}
+
+/// The text of a `mkimage -T script`: the first part of its data, without the padding.
+fn packed(bytes: &[u8], refused: impl Fn(String) -> CommandError) -> Result<String, CommandError> {
+    let header = uimage::Header::parse(bytes).map_err(|error| refused(error.to_string()))?;
+    if header.kind != Type::SCRIPT {
+        return Err(refused(alloc::format!("its type is {}, not script", header.kind)));
+    }
+    let data = header.data(bytes).map_err(|error| refused(error.to_string()))?;
+    let (parts, offset) = header.parts(data).map_err(|error| refused(error.to_string()))?;
+    let len = parts.first().and_then(|len| usize::try_from(*len).ok()).unwrap_or(0);
+    let text = data.get(offset..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+    let text = core::str::from_utf8(text).map_err(|error| {
+        refused(alloc::format!(
+            "the script is not text from byte {} on",
+            error.valid_up_to()
+        ))
+    })?;
+    Ok(text.trim_end_matches('\0').to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use hal::PhysAddr;
+
+    use crate::commands::testing::{Bench, RAM};
+    use crate::context::Status;
+    use crate::image::uimage::tests::{seal, uimage};
+    use crate::image::uimage::{Compression, Type};
+
+    fn load(bench: &mut Bench, name: &str, bytes: &[u8]) {
+        let len = u64::try_from(bytes.len()).unwrap();
+        let claim = bench.context.memory.claim(PhysAddr(RAM), len, name).unwrap();
+        bench.context.memory.write(&claim, 0, bytes).unwrap();
+        bench.context.memory.record(claim, len);
+        bench.context.env.set_hex("fileaddr", RAM);
+    }
+
+    fn script(text: &str) -> alloc::vec::Vec<u8> {
+        let len = u32::try_from(text.len()).unwrap().to_be_bytes();
+        let data = [len.as_slice(), &[0; 4], text.as_bytes()].concat();
+        uimage(Type::SCRIPT, Compression::NONE, 0, &data)
+    }
+
+    #[test]
+    fn a_packed_script_and_plain_text_run() {
+        let mut bench = Bench::new();
+        for file in [script("x=7\necho got $x\nfalse"), b"x=7\necho got $x\nfalse\n".to_vec()] {
+            load(&mut bench, "boot.scr", &file);
+            assert_eq!(bench.enter("source"), "## Executing script at 40000000\ngot 7\n");
+            assert_eq!(bench.context.shell.status, Status::Failure);
+        }
+        assert_eq!(
+            bench.enter("source 0x40000000; echo $?"),
+            "## Executing script at 40000000\ngot 7\n1\n"
+        );
+    }
+
+    #[test]
+    fn a_script_that_runs_itself_ends() {
+        let mut bench = Bench::new();
+        load(&mut bench, "boot.scr", b"source");
+        assert!(
+            bench
+                .enter("source")
+                .contains("scripts run one another more than 16 deep")
+        );
+    }
+
+    #[test]
+    fn what_is_no_script_is_refused() {
+        let mut bench = Bench::new();
+        let refused = |bench: &mut Bench| {
+            let output = bench.enter("source");
+            assert!(output.starts_with(super::NOT_A_SCRIPT), "{output}");
+            output
+        };
+        bench.context.env.set_hex("loadaddr", RAM);
+        assert!(refused(&mut bench).contains("no file was loaded there"));
+        load(&mut bench, "noise", b"a\0b");
+        assert!(refused(&mut bench).contains("noise at 0x40000000: it is neither a uImage nor plain text"));
+        load(
+            &mut bench,
+            "rd.ub",
+            &uimage(Type::RAMDISK, Compression::NONE, 0, b"data"),
+        );
+        assert!(refused(&mut bench).contains("not script"));
+        let mut damaged = script("echo never");
+        *damaged.last_mut().unwrap() ^= 1;
+        load(&mut bench, "damaged.scr", &damaged);
+        assert!(refused(&mut bench).contains("damaged.scr"));
+        let mut endless = script("echo never");
+        endless[64..68].copy_from_slice(&[0xff; 4]);
+        seal(&mut endless);
+        load(&mut bench, "endless.scr", &endless);
+        refused(&mut bench);
+    }
+}
