@@ -8,6 +8,7 @@ mod booti;
 mod bootm;
 mod echo;
 mod env;
+mod exit;
 mod fdt;
 mod help;
 mod iminfo;
@@ -74,6 +75,7 @@ pub const COMMANDS: &[Command] = &[
     bootm::COMMAND,
     echo::COMMAND,
     env::COMMAND,
+    exit::COMMAND,
     truth::FALSE,
     fdt::COMMAND,
     help::COMMAND,

@@ -12,6 +12,9 @@ pub const CTRL_C: u8 = 0x03;
 /// How many typed-ahead bytes are kept; more are dropped.
 const TYPE_AHEAD: usize = 16 * 1024;
 
+/// How many bytes are sent between two looks at the receiver: half of a PL011's FIFO in its smallest version.
+const PIECE: usize = 8;
+
 /// A console that writes CR LF for a newline and keeps what is typed while a command runs.
 pub struct Terminal {
     console: Box<dyn Console>,
@@ -57,9 +60,12 @@ impl Terminal {
         self.ahead.pop_front()
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes as they are, and takes in what is typed meanwhile: a line takes longer to send than a receiver's FIFO to fill.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
-        self.console.write(bytes);
+        for piece in bytes.chunks(PIECE) {
+            self.console.write(piece);
+            self.poll();
+        }
     }
 
     /// Waits until all output has left.
@@ -72,11 +78,11 @@ impl fmt::Write for Terminal {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut lines = text.split('\n');
         if let Some(first) = lines.next() {
-            self.console.write(first.as_bytes());
+            self.write_bytes(first.as_bytes());
         }
         for line in lines {
-            self.console.write(b"\r\n");
-            self.console.write(line.as_bytes());
+            self.write_bytes(b"\r\n");
+            self.write_bytes(line.as_bytes());
         }
         Ok(())
     }
@@ -85,8 +91,12 @@ impl fmt::Write for Terminal {
 #[cfg(test)]
 mod tests {
     use alloc::boxed::Box;
+    use alloc::collections::VecDeque;
+    use alloc::rc::Rc;
+    use core::cell::Cell;
     use core::fmt::Write;
 
+    use hal::Console;
     use hal::fakes::FakeConsole;
 
     use super::{CTRL_C, Terminal};
@@ -97,6 +107,46 @@ mod tests {
         let mut terminal = Terminal::new(Box::new(wire.clone()));
         write!(terminal, "a\nb\n").unwrap();
         assert_eq!(wire.take_output(), "a\r\nb\r\n");
+    }
+
+    /// A receiver with a FIFO of 16 bytes, into which one falls for each that is sent.
+    #[derive(Default)]
+    struct Duplex {
+        fifo: VecDeque<u8>,
+        lost: Rc<Cell<u32>>,
+    }
+
+    impl Console for Duplex {
+        fn write(&mut self, bytes: &[u8]) {
+            for byte in bytes {
+                if self.fifo.len() == 16 {
+                    self.lost.set(self.lost.get() + 1);
+                } else {
+                    self.fifo.push_back(*byte);
+                }
+            }
+        }
+
+        fn read(&mut self) -> Option<u8> {
+            self.fifo.pop_front()
+        }
+
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn nothing_typed_is_lost_while_much_is_printed() {
+        let lost = Rc::new(Cell::new(0));
+        let duplex = Duplex {
+            lost: Rc::clone(&lost),
+            ..Duplex::default()
+        };
+        let mut terminal = Terminal::new(Box::new(duplex));
+        let text = "0123456789abcdef\n".repeat(100);
+        terminal.write_str(&text).unwrap();
+        terminal.write_bytes(&[b'x'; 100]);
+        assert_eq!(lost.get(), 0);
+        assert_eq!(core::iter::from_fn(|| terminal.read()).count(), 100 * 18 + 100);
     }
 
     #[test]

@@ -56,10 +56,11 @@ pub fn execute(context: &mut Context, source: &str) -> CommandResult {
     context.shell.scripts = context.shell.scripts.saturating_add(1);
     let result = list(context, &script);
     context.shell.scripts = context.shell.scripts.saturating_sub(1);
-    match result {
-        Err(CommandError::Exit(status)) => Ok(status),
-        other => other,
+    if let Err(CommandError::Exit(status)) = result {
+        context.shell.status = status;
+        return Ok(status);
     }
+    result
 }
 
 fn list(context: &mut Context, steps: &List) -> CommandResult {

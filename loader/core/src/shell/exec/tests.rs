@@ -151,6 +151,31 @@ one
 }
 
 #[test]
+fn exit_leaves_the_innermost_script() {
+    Bench::new().dialogue(
+        "\
+=> setenv inner 'echo inner; while true; do if true; then exit 1; fi; done; echo not reached'
+=> setenv outer 'echo outer; run inner; echo $?; exit; echo not reached'
+=> run outer; echo $?
+outer
+inner
+1
+0
+=> echo a; exit 2; echo b
+a
+=> echo $?
+1
+=> exit nonsense; exit 1 2
+'nonsense' is not a decimal number
+exit - leave the script
+
+Usage:
+exit [status]
+",
+    );
+}
+
+#[test]
 fn scripts_of_several_lines_run() {
     let mut bench = Bench::new();
     let script = "# comment\n\nif true\nthen\n  echo yes # really\nfi\nfor i in 1 \\\n  2\ndo\n\techo $i\r\ndone\n";
