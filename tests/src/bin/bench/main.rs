@@ -46,7 +46,12 @@ fn main() -> Result<()> {
     let mut path = || arguments.next().map(PathBuf::from).ok_or(usage);
     let (slipway, u_boot, folder) = (path()?, path()?, path()?);
     let rounds = arguments.next().map_or(Ok(5), |rounds| rounds.parse())?;
-    let bench = Bench { rounds, u_boot, slipway, folder };
+    let bench = Bench {
+        rounds,
+        u_boot,
+        slipway,
+        folder,
+    };
     let mut table = Table::default();
     bench.sizes(&mut table)?;
     bench.prompt(&mut table)?;
@@ -70,7 +75,11 @@ impl Bench {
     fn alternate(&self, mut measure: impl FnMut(Loader) -> Result<Option<f64>>) -> Result<[Vec<Option<f64>>; 2]> {
         let mut found = [Vec::new(), Vec::new()];
         for round in 0..self.rounds {
-            let order = if round % 2 == 0 { [Loader::UBoot, Loader::Slipway] } else { [Loader::Slipway, Loader::UBoot] };
+            let order = if round % 2 == 0 {
+                [Loader::UBoot, Loader::Slipway]
+            } else {
+                [Loader::Slipway, Loader::UBoot]
+            };
             for loader in order {
                 found[loader as usize].push(measure(loader)?);
             }
@@ -78,17 +87,33 @@ impl Bench {
         Ok(found)
     }
 
-    fn row(&self, table: &mut Table, name: &str, kind: Kind, measure: impl FnMut(Loader) -> Result<Option<f64>>) -> Result<()> {
+    fn row(
+        &self,
+        table: &mut Table,
+        name: &str,
+        kind: Kind,
+        measure: impl FnMut(Loader) -> Result<Option<f64>>,
+    ) -> Result<()> {
         eprintln!("bench: {name}");
         let [u_boot, slipway] = self.alternate(measure)?;
-        table.push(Row { name: name.to_owned(), kind, u_boot, slipway });
+        table.push(Row {
+            name: name.to_owned(),
+            kind,
+            u_boot,
+            slipway,
+        });
         Ok(())
     }
 
     fn sizes(&self, table: &mut Table) -> Result<()> {
         let size = |path: &Path| std::fs::metadata(path).map(|file| file.len() as f64 / 1024.0);
         let (u_boot, slipway) = (vec![Some(size(&self.u_boot)?)], vec![Some(size(&self.slipway)?)]);
-        table.push(Row { name: "image size".into(), kind: Kind::KiB, u_boot, slipway });
+        table.push(Row {
+            name: "image size".into(),
+            kind: Kind::KiB,
+            u_boot,
+            slipway,
+        });
         Ok(())
     }
 
@@ -117,8 +142,14 @@ impl Bench {
 
     fn real_server(&self, table: &mut Table) -> Result<()> {
         let tap = Tap::create("bench0", &format!("{HOST}/24"))?;
-        let _server = TftpServer::start(&Guests::open()?.atftpd(), HOST, &self.folder.join("files").canonicalize()?)?;
-        let nic = || Nic::Tap { interface: tap.interface().to_owned() };
+        let _server = TftpServer::start(
+            &Guests::open()?.atftpd(),
+            HOST,
+            &self.folder.join("files").canonicalize()?,
+        )?;
+        let nic = || Nic::Tap {
+            interface: tap.interface().to_owned(),
+        };
         for window in [1, 16, 64] {
             let name = format!("TFTP, atftpd, block 1468, window {window}");
             self.row(table, &name, Kind::MiBPerSecond, |loader| {
@@ -130,12 +161,17 @@ impl Bench {
                 session.rate("tftpboot 0x42000000 large", LARGE)
             })?;
         }
-        self.row(table, "TFTP, atftpd, each loader's defaults", Kind::MiBPerSecond, |loader| {
-            let mut session = Session::start(&self.machine(loader, nic())?)?;
-            session.to_prompt()?;
-            session.network(BOARD, HOST)?;
-            session.rate("tftpboot 0x42000000 large", LARGE)
-        })
+        self.row(
+            table,
+            "TFTP, atftpd, each loader's defaults",
+            Kind::MiBPerSecond,
+            |loader| {
+                let mut session = Session::start(&self.machine(loader, nic())?)?;
+                session.to_prompt()?;
+                session.network(BOARD, HOST)?;
+                session.rate("tftpboot 0x42000000 large", LARGE)
+            },
+        )
     }
 
     fn xen(&self, table: &mut Table) -> Result<()> {
@@ -143,7 +179,9 @@ impl Bench {
         let plain = self.machine(Loader::Slipway, Nic::None)?;
         let boot = boots::two_domains(&self.folder.join("xen"), &plain, Sizes::Exact, Kernel::Plain)?;
         self.row(table, "QEMU's start to Xen's first line", Kind::Seconds, |loader| {
-            let nic = Nic::User { tftp: Some(boot.scenario.folder().to_owned()) };
+            let nic = Nic::User {
+                tftp: Some(boot.scenario.folder().to_owned()),
+            };
             let mut session = Session::start(&self.machine(loader, nic)?)?;
             session.to_prompt()?;
             session.network("10.0.2.15", "10.0.2.2")?;

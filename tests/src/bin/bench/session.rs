@@ -29,8 +29,14 @@ impl Session {
     pub(crate) fn start(machine: &Machine) -> Result<Self> {
         let started = Instant::now();
         let mut command = Command::new("qemu-system-aarch64");
-        command.args(machine.arguments()).args(["-serial", "stdio", "-monitor", "none"]);
-        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn()?;
+        command
+            .args(machine.arguments())
+            .args(["-serial", "stdio", "-monitor", "none"]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()?;
         let input = child.stdin.take().ok_or("QEMU has no input")?;
         let mut pipe = child.stdout.take().ok_or("QEMU has no output")?;
         let (sender, output) = mpsc::channel();
@@ -43,7 +49,14 @@ impl Session {
                 }
             }
         });
-        Ok(Self { child, input, output, started, last: started, unread: Vec::new() })
+        Ok(Self {
+            child,
+            input,
+            output,
+            started,
+            last: started,
+            unread: Vec::new(),
+        })
     }
 
     /// Stops autoboot with a key that is there before the loader looks, and waits for the prompt.
@@ -94,7 +107,10 @@ impl Session {
             // Keep what may be the beginning of the text.
             let keep = self.unread.len().saturating_sub(text.len());
             self.unread.drain(..keep);
-            match self.output.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+            match self
+                .output
+                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            {
                 Ok((at, chunk)) => {
                     self.last = at;
                     self.unread.extend(chunk);

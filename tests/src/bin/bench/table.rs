@@ -39,8 +39,15 @@ impl Table {
 pub(crate) fn options(what: &str, machine: &Machine) {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
-        let words: Vec<_> = machine.arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-        eprintln!("bench: QEMU options of {what}, but for -bios and -netdev: {}", words.join(" "));
+        let words: Vec<_> = machine
+            .arguments()
+            .iter()
+            .map(|word| word.to_string_lossy().into_owned())
+            .collect();
+        eprintln!(
+            "bench: QEMU options of {what}, but for -bios and -netdev: {}",
+            words.join(" ")
+        );
     });
 }
 
@@ -66,10 +73,23 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| | U-Boot | Slipway | Slipway / U-Boot |")?;
         writeln!(f, "| --- | --- | --- | --- |")?;
-        for Row { name, kind, u_boot, slipway } in &self.0 {
+        for Row {
+            name,
+            kind,
+            u_boot,
+            slipway,
+        } in &self.0
+        {
             let (u_boot, slipway) = (median(u_boot), median(slipway));
-            let ratio = u_boot.zip(slipway).map_or("-".to_owned(), |(u_boot, slipway)| format!("{:.2}x", slipway / u_boot));
-            writeln!(f, "| {name} | {} | {} | {ratio} |", kind.show(u_boot), kind.show(slipway))?;
+            let ratio = u_boot
+                .zip(slipway)
+                .map_or("-".to_owned(), |(u_boot, slipway)| format!("{:.2}x", slipway / u_boot));
+            writeln!(
+                f,
+                "| {name} | {} | {} | {ratio} |",
+                kind.show(u_boot),
+                kind.show(slipway)
+            )?;
         }
         Ok(())
     }
