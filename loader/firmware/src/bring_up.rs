@@ -34,6 +34,7 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let terminal = Terminal::new(console);
     let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
     context.env = Environment::from_defaults(board::ENVIRONMENT);
+    context.default_env = context.env.clone();
     repl::print_banner(&mut context);
     introduce(&mut context);
     keep_tree(&mut context, &tree);

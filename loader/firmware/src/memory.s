@@ -95,7 +95,7 @@ memset:
 34: tbz     x2, #2, 35f
     str     s0, [x3], #4
 35: tbz     x2, #1, 36f
-    strh    w1, [x3], #2
+    str     h0, [x3], #2
 36: tbz     x2, #0, 37f
     strb    w1, [x3]
 37: ret
