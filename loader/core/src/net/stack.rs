@@ -1,0 +1,357 @@
+//! One network device with the protocols below TFTP and DHCP.
+//!
+//! Frames come from the device one at a time and in place. The running [`Exchange`] sees each first: what is for it goes from the
+//! device's buffer straight to its end, and its answer goes back the way the frame came. Everything else, if it is for this machine at
+//! all, is queued for smoltcp, which does ARP and ICMP and sends what has to find its way.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::net::SocketAddrV4;
+use core::time::Duration;
+
+use hal::{Clock, Instant, MacAddr, NetDevice};
+use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
+use smoltcp::socket::{icmp, udp};
+use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
+use thiserror::Error;
+
+use super::adapter::{Adapter, MAX_FRAME};
+use super::exchange::{Envelope, Exchange, Flow, MAX_PAYLOAD, Outbox, Route, Watch};
+use super::fetch::Lingering;
+use super::frame::{HEADERS, Header, Ipv4Frame};
+use super::pace::Pace;
+use super::settings::{AddressError, Settings};
+
+/// Frames that wait for smoltcp at most; more are dropped, as on a wire.
+const INBOX: usize = 32;
+
+/// How long a link may take to come up.
+const LINK_PATIENCE: Duration = Duration::from_secs(5);
+
+const BROADCAST: MacAddr = MacAddr([0xff; 6]);
+
+/// Why the network cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NetError {
+    /// An address is wrong or cannot be reached.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// No cable, or nobody at its other end.
+    #[error("{device}: no link after {} s", LINK_PATIENCE.as_secs())]
+    NoLink {
+        /// The device's name.
+        device: alloc::string::String,
+    },
+    /// The user stopped it.
+    #[error("Abort")]
+    Stopped,
+}
+
+/// A network device and its protocol stack.
+pub struct Network {
+    device: Box<dyn NetDevice>,
+    clock: Rc<dyn Clock>,
+    interface: Interface,
+    sockets: SocketSet<'static>,
+    udp: SocketHandle,
+    echo: SocketHandle,
+    identifier: u16,
+    inbox: VecDeque<Vec<u8>>,
+    settings: Settings,
+    outbox: Outbox,
+    lingering: Option<Lingering>,
+    random: u64,
+}
+
+impl Network {
+    /// The stack over `device`.
+    ///
+    /// # Errors
+    /// [`AddressError::Mac`] if the device has no address of its own that could be used.
+    pub fn new(mut device: Box<dyn NetDevice>, clock: Rc<dyn Clock>) -> Result<Self, AddressError> {
+        let settings = Settings::without_address(device.mac())?;
+        let random = clock.entropy();
+        let mut inbox = VecDeque::new();
+        let mut config = Config::new(hardware(settings.mac()));
+        config.random_seed = random;
+        let mut adapter = Adapter {
+            device: &mut *device,
+            inbox: &mut inbox,
+        };
+        let interface = Interface::new(config, &mut adapter, smoltcp_time(clock.now()));
+        let mut sockets = SocketSet::new(Vec::new());
+        let udp = sockets.add(udp_socket());
+        let identifier = identifier(random);
+        let echo = sockets.add(echo_socket(identifier));
+        Ok(Self {
+            device,
+            clock,
+            interface,
+            sockets,
+            udp,
+            echo,
+            identifier,
+            inbox,
+            settings,
+            outbox: Outbox::default(),
+            lingering: None,
+            random,
+        })
+    }
+
+    /// The device's name.
+    #[must_use]
+    pub fn device_name(&self) -> &str {
+        self.device.name()
+    }
+
+    /// The device's own Ethernet address.
+    #[must_use]
+    pub fn device_mac(&self) -> MacAddr {
+        self.device.mac()
+    }
+
+    /// The addresses in use.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Takes on `settings`. What is known of neighbours is forgotten if they are new.
+    pub fn configure(&mut self, settings: Settings) {
+        if settings == self.settings {
+            return;
+        }
+        self.settings = settings;
+        self.interface.set_hardware_addr(hardware(settings.mac()));
+        let address = settings.address();
+        self.interface.update_ip_addrs(|addresses| {
+            addresses.clear();
+            if !address.is_unspecified() {
+                // There is room for one: the list was just emptied.
+                let _ = addresses.push(IpCidr::new(address.into(), settings.prefix()));
+            }
+        });
+        let routes = self.interface.routes_mut();
+        routes.remove_default_ipv4_route();
+        if let Some(gateway) = settings.gateway() {
+            // As above: the table is empty.
+            let _ = routes.add_default_ipv4_route(gateway);
+        }
+    }
+
+    /// Waits until the link is up.
+    ///
+    /// # Errors
+    /// [`NetError::NoLink`] after five seconds, [`NetError::Stopped`].
+    pub fn wait_for_link(&mut self, watch: &mut dyn Watch) -> Result<(), NetError> {
+        let start = self.clock.now();
+        while !self.device.link_up() {
+            let now = self.clock.now();
+            if now.since(start) >= LINK_PATIENCE {
+                return Err(NetError::NoLink {
+                    device: self.device.name().into(),
+                });
+            }
+            if watch.tick(now, super::exchange::Progress::default()) == Flow::Stop {
+                return Err(NetError::Stopped);
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs `exchange` to its end.
+    ///
+    /// # Errors
+    /// [`NetError::Stopped`] if `watch` says so; the exchange is told.
+    pub(super) fn run(&mut self, exchange: &mut dyn Exchange, watch: &mut dyn Watch) -> Result<(), NetError> {
+        let mut pace = Pace::new(self.clock.now());
+        exchange.poll(pace.now(), &mut self.outbox);
+        self.send(pace.now());
+        while !exchange.is_over() {
+            if self.step(exchange, &mut pace) && watch.tick(pace.now(), exchange.progress()) == Flow::Stop {
+                exchange.abort(&mut self.outbox);
+                self.send(pace.now());
+                return Err(NetError::Stopped);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes one frame, if there is one, and lets time pass. Gives whether a millisecond is over.
+    pub(super) fn step(&mut self, exchange: &mut dyn Exchange, pace: &mut Pace) -> bool {
+        let received = self.receive(exchange, pace.now());
+        self.send(pace.now());
+        let tick = pace.step(received, &*self.clock);
+        if tick {
+            exchange.poll(pace.now(), &mut self.outbox);
+            self.send(pace.now());
+        }
+        if tick || !self.inbox.is_empty() {
+            self.poll_interface(pace.now());
+        }
+        tick
+    }
+
+    /// Answers what has come in while nothing runs: ARP, ping, a last block that comes again. Bounded; for the prompt's idle loop.
+    pub fn serve(&mut self) {
+        let now = self.clock.now();
+        for _ in 0..INBOX {
+            if !self.receive(&mut Nothing, now) {
+                break;
+            }
+            self.send(now);
+        }
+        self.poll_interface(now);
+    }
+
+    /// Stops the device for good.
+    pub fn shutdown(&mut self) {
+        self.device.shutdown();
+    }
+
+    pub(super) fn clock(&self) -> Rc<dyn Clock> {
+        Rc::clone(&self.clock)
+    }
+
+    /// A number that differs from call to call and from start to start; not a secret.
+    pub(super) fn random(&mut self) -> u64 {
+        // Knuth's MMIX generator, stirred with the time: the start is the clock's entropy.
+        let stirred = self.random ^ self.clock.now().micros();
+        self.random = stirred
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        self.random >> 16
+    }
+
+    /// Answers repeated last blocks of a transfer that is over, until the next one is.
+    pub(super) fn linger(&mut self, lingering: Lingering) {
+        self.lingering = Some(lingering);
+    }
+
+    pub(super) fn echo_identifier(&self) -> u16 {
+        self.identifier
+    }
+
+    pub(super) fn echo_socket(&mut self) -> &mut icmp::Socket<'static> {
+        self.sockets.get_mut(self.echo)
+    }
+
+    pub(super) fn poll_interface(&mut self, now: Instant) {
+        let mut adapter = Adapter {
+            device: &mut *self.device,
+            inbox: &mut self.inbox,
+        };
+        self.interface.poll(smoltcp_time(now), &mut adapter, &mut self.sockets);
+    }
+
+    fn receive(&mut self, exchange: &mut dyn Exchange, now: Instant) -> bool {
+        let mac = self.settings.mac();
+        let (outbox, inbox, lingering) = (&mut self.outbox, &mut self.inbox, &mut self.lingering);
+        self.device.receive(&mut |bytes| {
+            let for_us = bytes.starts_with(&mac.0) || bytes.starts_with(&BROADCAST.0);
+            if !for_us || bytes.len() > MAX_FRAME {
+                return;
+            }
+            let taken = Ipv4Frame::parse(bytes).is_some_and(|frame| {
+                exchange.receive(&frame, now, outbox)
+                    || lingering
+                        .as_mut()
+                        .is_some_and(|lingering| lingering.receive(&frame, now, outbox))
+            });
+            if !taken && inbox.len() < INBOX {
+                inbox.push_back(bytes.to_vec());
+            }
+        })
+    }
+
+    /// Sends what is in the outbox. A packet that the device does not take is lost, as on a wire: who sent it will send again.
+    fn send(&mut self, now: Instant) {
+        let Some((envelope, payload)) = self.outbox.take() else {
+            return;
+        };
+        let destination_mac = match envelope.route {
+            Route::Reply(mac) => mac,
+            Route::Broadcast => BROADCAST,
+            Route::Lookup => {
+                let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.udp);
+                queue(socket, &envelope, payload);
+                return self.poll_interface(now);
+            }
+        };
+        let source = SocketAddrV4::new(self.settings.address(), envelope.source_port);
+        let (source_mac, destination) = (self.settings.mac(), envelope.destination);
+        let header = Header {
+            source_mac,
+            destination_mac,
+            source,
+            destination,
+        };
+        let len = HEADERS.saturating_add(payload.len());
+        let _ = self.device.transmit(len, &mut |frame| {
+            header.write(payload, frame);
+        });
+    }
+}
+
+/// Gives a datagram to smoltcp; one too many is lost.
+fn queue(socket: &mut udp::Socket<'_>, envelope: &Envelope, payload: &[u8]) {
+    if socket.endpoint().port != envelope.source_port {
+        socket.close();
+        let _ = socket.bind(envelope.source_port);
+    }
+    let to = (*envelope.destination.ip(), envelope.destination.port());
+    let _ = socket.send_slice(payload, to);
+}
+
+/// The exchange of a machine that wants nothing.
+pub(super) struct Nothing;
+
+impl Exchange for Nothing {
+    fn receive(&mut self, _frame: &Ipv4Frame<'_>, _now: Instant, _outbox: &mut Outbox) -> bool {
+        false
+    }
+
+    fn poll(&mut self, _now: Instant, _outbox: &mut Outbox) {}
+
+    fn abort(&mut self, _outbox: &mut Outbox) {}
+
+    fn is_over(&self) -> bool {
+        true
+    }
+
+    fn progress(&self) -> super::exchange::Progress {
+        super::exchange::Progress::default()
+    }
+}
+
+/// Sends only: whoever runs over UDP takes its frames before smoltcp sees them.
+fn udp_socket() -> udp::Socket<'static> {
+    let buffer = |packets, bytes| udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes]);
+    udp::Socket::new(buffer(1, 1), buffer(2, 2 * MAX_PAYLOAD))
+}
+
+fn echo_socket(identifier: u16) -> icmp::Socket<'static> {
+    let buffer = || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 4], vec![0; 512]);
+    let mut socket = icmp::Socket::new(buffer(), buffer());
+    // A new socket can be bound to any identifier.
+    let _ = socket.bind(icmp::Endpoint::Ident(identifier));
+    socket
+}
+
+/// What tells our echo requests from those of others.
+fn identifier(random: u64) -> u16 {
+    let [low, high, ..] = random.to_le_bytes();
+    u16::from_le_bytes([low, high])
+}
+
+fn hardware(mac: MacAddr) -> HardwareAddress {
+    HardwareAddress::Ethernet(EthernetAddress(mac.0))
+}
+
+pub(super) fn smoltcp_time(now: Instant) -> smoltcp::time::Instant {
+    smoltcp::time::Instant::from_micros(i64::try_from(now.micros()).unwrap_or(i64::MAX))
+}
