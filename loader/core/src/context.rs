@@ -12,6 +12,7 @@ use crate::commands::{COMMANDS, Command, Display};
 use crate::console::Terminal;
 use crate::env::Environment;
 use crate::memory::Memory;
+use crate::net::Network;
 use crate::shell;
 use crate::shell::number::{self, NumberError};
 
@@ -31,6 +32,8 @@ pub struct Context {
     pub display: Display,
     /// RAM: banks, reservations, loaded files, claims.
     pub memory: Memory,
+    /// The network; `None` if the machine has no device for it.
+    pub network: Option<Network>,
     /// Reset, power, exception level, bus accesses, the jump.
     pub system: Box<dyn System>,
     /// Address of the working tree, as `fdt addr` sets it.
@@ -98,6 +101,7 @@ impl Context {
             shell: shell::State::default(),
             display: Display::default(),
             memory,
+            network: None,
             system,
             working_tree: None,
             commands: COMMANDS,

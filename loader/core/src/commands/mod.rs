@@ -6,6 +6,7 @@ mod access;
 mod bdinfo;
 mod booti;
 mod bootm;
+mod dhcp;
 mod echo;
 mod env;
 mod exit;
@@ -15,6 +16,8 @@ mod iminfo;
 mod legacy;
 mod md;
 mod mw;
+mod network;
+mod ping;
 mod poweroff;
 mod printenv;
 mod reset;
@@ -23,6 +26,7 @@ mod setenv;
 mod sleep;
 mod source;
 mod start;
+mod tftpboot;
 mod truth;
 mod version;
 
@@ -73,6 +77,7 @@ pub const COMMANDS: &[Command] = &[
     bdinfo::COMMAND,
     booti::COMMAND,
     bootm::COMMAND,
+    dhcp::COMMAND,
     echo::COMMAND,
     env::COMMAND,
     exit::COMMAND,
@@ -82,6 +87,7 @@ pub const COMMANDS: &[Command] = &[
     iminfo::COMMAND,
     md::COMMAND,
     mw::COMMAND,
+    ping::COMMAND,
     poweroff::COMMAND,
     printenv::COMMAND,
     reset::COMMAND,
@@ -89,6 +95,7 @@ pub const COMMANDS: &[Command] = &[
     setenv::COMMAND,
     sleep::COMMAND,
     source::COMMAND,
+    tftpboot::COMMAND,
     truth::TRUE,
     version::COMMAND,
 ];

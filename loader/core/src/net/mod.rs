@@ -20,6 +20,7 @@ pub mod exchange;
 mod fetch;
 pub mod frame;
 mod pace;
+pub mod ram;
 pub mod settings;
 mod stack;
 pub mod tftp;

@@ -1,0 +1,125 @@
+//! `dhcp`: gets an address, and the boot file.
+
+use alloc::format;
+use alloc::string::ToString;
+use core::fmt::Write;
+
+use hal::Instant;
+
+use super::network::{self, Parts, flow};
+use super::{Command, tftpboot};
+use crate::console::Terminal;
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::env::EnvError;
+use crate::net::NetError;
+use crate::net::dhcp::{Lease, LeaseError};
+use crate::net::exchange::{Flow, Progress, Watch};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "dhcp",
+    aliases: &[],
+    summary: "get an address by DHCP and load the boot file",
+    usage: "[loadAddress] [[hostIPaddr:]bootfilename]",
+    help: "Sets ipaddr, netmask, gatewayip, dnsip, serverip, hostname, domain, rootpath and bootfile to what a DHCP server\n\
+        gives. Then it loads the boot file as tftpboot does, unless autoload is set to something that does not begin with\n\
+        y, t or 1. If that fails, the command fails, but the addresses stay.",
+    examples: &[
+        "setenv autoload no; dhcp",
+        "dhcp ${scriptaddr} boot.scr && source ${scriptaddr}",
+    ],
+    repeatable: true,
+    run,
+};
+
+/// Prints a line for each broadcast.
+struct Broadcasts<'a> {
+    terminal: &'a mut Terminal,
+    shown: u64,
+}
+
+impl Watch for Broadcasts<'_> {
+    fn tick(&mut self, _now: Instant, progress: Progress) -> Flow {
+        while self.shown < progress.received {
+            self.shown = self.shown.saturating_add(1);
+            // The terminal cannot fail.
+            let _ = writeln!(self.terminal, "BOOTP broadcast {}", self.shown);
+        }
+        flow(self.terminal)
+    }
+}
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    if args.len() > 3 {
+        return Err(CommandError::Usage);
+    }
+    let lease = lease(context)?;
+    keep(context, &lease)?;
+    if !wants_file(context.env.get("autoload")) {
+        return Ok(Status::Success);
+    }
+    let [a, b, c, d] = lease.address.octets();
+    let invented = format!("{a:02X}{b:02X}{c:02X}{d:02X}.img");
+    if args.len() < 3 && context.env.get("bootfile").is_none() {
+        context.say(format_args!("*** Warning: no boot file name; using '{invented}'"));
+    }
+    let load = tftpboot::parse(context, args, Some(invented))?;
+    tftpboot::tftp(context, &load)
+}
+
+fn lease(context: &mut Context) -> Result<Lease, CommandError> {
+    let mac = network::mac(context)?;
+    let start = context.clock.now();
+    let Parts { network, terminal, .. } = network::parts(context)?;
+    let mut broadcasts = Broadcasts { terminal, shown: 0 };
+    let lease = network.lease(mac, &mut broadcasts).map_err(|error| match error {
+        LeaseError::Network(NetError::Stopped) => {
+            let _ = writeln!(broadcasts.terminal, "\nAbort");
+            CommandError::Interrupted
+        }
+        other => other.into(),
+    })?;
+    let millis = context.clock.now().since(start).as_millis();
+    context.say(format_args!(
+        "DHCP client bound to address {} ({millis} ms)",
+        lease.address
+    ));
+    Ok(lease)
+}
+
+/// Puts what the server gave into the environment; what it did not give stays as it is.
+fn keep(context: &mut Context, lease: &Lease) -> Result<(), EnvError> {
+    let server = match (lease.boot_server, context.env.get("serverip")) {
+        (Some(server), _) => Some(server),
+        (None, Some(_)) => None,
+        (None, None) => Some(lease.server),
+    };
+    let addresses = [
+        ("ipaddr", Some(lease.address)),
+        ("netmask", Some(lease.netmask)),
+        ("gatewayip", lease.gateway),
+        ("dnsip", lease.dns),
+        ("serverip", server),
+    ];
+    for (name, address) in addresses {
+        if let Some(address) = address {
+            context.env.set(name, &address.to_string())?;
+        }
+    }
+    let texts = [
+        ("hostname", &lease.hostname),
+        ("domain", &lease.domain),
+        ("rootpath", &lease.root_path),
+        ("bootfile", &lease.boot_file),
+    ];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            context.env.set(name, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether `autoload` lets the boot file be loaded: unset, or a yes as U-Boot understands it.
+fn wants_file(autoload: Option<&str>) -> bool {
+    autoload.is_none_or(|value| value.starts_with(['1', 'y', 'Y', 't', 'T']))
+}

@@ -1,0 +1,198 @@
+//! `tftpboot`: fetches a file by TFTP.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt::Write;
+use core::net::Ipv4Addr;
+use core::time::Duration;
+
+use hal::PhysAddr;
+
+use super::Command;
+use super::network::{self, Meter, Parts, Size, not_set};
+use crate::console::Terminal;
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::env::Environment;
+use crate::net::exchange::Progress;
+use crate::net::ram::RamSink;
+use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome, TftpError};
+use crate::net::{Fetch, FetchError, NetError};
+use crate::shell::number;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "tftpboot",
+    aliases: &["tftp", "tftpb"],
+    summary: "load a file over the network by TFTP",
+    usage: "[loadAddress] [[hostIPaddr:]bootfilename]",
+    help: "Fetches a file from hostIPaddr ($serverip if it is not given) to loadAddress ($loadaddr), as the machine ipaddr,\n\
+        netmask, gatewayip. bootfilename is $bootfile if it is not given. Sets filesize and fileaddr.\n\
+        The transfer uses blocks of tftpblocksize bytes (1468) and windows of tftpwindowsize blocks (64) if the server agrees,\n\
+        and sends again after tftptimeout milliseconds (200, growing to 5 s). Nothing is written outside free RAM.",
+    examples: &["tftpboot 0x40200000 boot.scr", "tftpb ${loadaddr} 10.0.2.2:images/xen"],
+    repeatable: true,
+    run,
+};
+
+/// What to load, and where to.
+pub(super) struct Load {
+    pub(super) address: PhysAddr,
+    pub(super) server: Ipv4Addr,
+    pub(super) file: String,
+}
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let load = parse(context, args, None)?;
+    tftp(context, &load)
+}
+
+/// Reads `[loadAddress] [[hostIPaddr:]bootfilename]`; what is not given comes from the environment, the name at last from `name`.
+pub(super) fn parse(context: &mut Context, args: Args<'_>, name: Option<String>) -> Result<Load, CommandError> {
+    let (place, file) = match args {
+        [_] => (None, None),
+        [_, only] if number::hexadecimal(only).is_ok() => (Some(only), None),
+        [_, only] => (None, Some(only)),
+        [_, place, file] => (Some(place), Some(file)),
+        _ => return Err(CommandError::Usage),
+    };
+    let place = place.map(|place| context.hexadecimal(place)).transpose()?;
+    let address = place
+        .or_else(|| context.env.hex("loadaddr"))
+        .ok_or_else(|| not_set("loadaddr"))?;
+    let file = file
+        .map(String::as_str)
+        .or_else(|| context.env.get("bootfile"))
+        .map(ToString::to_string);
+    let file = file.or(name).ok_or_else(|| not_set("bootfile"))?;
+    let named = file
+        .split_once(':')
+        .and_then(|(host, name)| Some((host.parse().ok()?, name.to_string())));
+    let (server, file) = match named {
+        Some((server, file)) => (Some(server), file),
+        None => (network::address(&context.env, "serverip")?, file),
+    };
+    let server = server.ok_or_else(|| not_set("serverip"))?;
+    Ok(Load {
+        address: PhysAddr(address),
+        server,
+        file,
+    })
+}
+
+/// Fetches the file and says how it went.
+pub(super) fn tftp(context: &mut Context, load: &Load) -> CommandResult {
+    let (options, first_wait) = options(context)?;
+    let settings = network::configure(context)?;
+    let via = settings.route(load.server)?;
+    network::announce(context)?;
+    let via = via.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"));
+    let own = settings.address();
+    context.say(format_args!(
+        "TFTP from server {}; our IP address is {own}{via}",
+        load.server
+    ));
+    context.say(format_args!("Filename '{}'.", load.file.escape_debug()));
+    context.say(format_args!("Load address: {}", load.address));
+    let fetch = Fetch {
+        server: load.server,
+        file: load.file.clone(),
+        options,
+        first_wait,
+    };
+    let size = transfer(context, &fetch, load.address)?;
+    context.say(format_args!("Bytes transferred = {size} ({size:x} hex)"));
+    context.env.set_hex("filesize", size);
+    context.env.set_hex("fileaddr", load.address.get());
+    Ok(Status::Success)
+}
+
+fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64, CommandError> {
+    let Parts {
+        network,
+        terminal,
+        memory,
+        clock,
+    } = network::parts(context)?;
+    let mut sink = RamSink::new(memory, place, &fetch.file).map_err(TftpError::from)?;
+    print(terminal, format_args!("Loading: *\x08"));
+    let start = clock.now();
+    let mut meter = Meter::new(terminal);
+    match network.fetch(fetch, &mut sink, &mut meter) {
+        Ok(Outcome { size, restarts, .. }) => {
+            meter.show(Progress {
+                received: size,
+                size: Some(size),
+            });
+            sink.finish(size)?;
+            done(terminal, size, clock.now().since(start));
+            if restarts > 0 {
+                print(
+                    terminal,
+                    format_args!("The server lost the transfer; it was begun anew {restarts} times\n"),
+                );
+            }
+            Ok(size)
+        }
+        Err(error) => {
+            sink.abandon();
+            print(terminal, format_args!("\n"));
+            Err(failure(terminal, &error))
+        }
+    }
+}
+
+fn failure(terminal: &mut Terminal, error: &FetchError) -> CommandError {
+    match error {
+        FetchError::Network(NetError::Stopped) => {
+            print(terminal, format_args!("Abort\n"));
+            CommandError::Interrupted
+        }
+        other => CommandError::failed(other.to_string()),
+    }
+}
+
+fn done(terminal: &mut Terminal, size: u64, took: Duration) {
+    let micros = took.as_micros().max(1);
+    let rate = u128::from(size)
+        .saturating_mul(1_000_000)
+        .checked_div(micros)
+        .and_then(|rate| u64::try_from(rate).ok());
+    let (rate, millis) = (Size(rate.unwrap_or(u64::MAX)), took.as_millis());
+    print(
+        terminal,
+        format_args!("  {}\n\t {rate}/s ({millis} ms)\ndone\n", Size(size)),
+    );
+}
+
+fn print(terminal: &mut Terminal, text: core::fmt::Arguments<'_>) {
+    // The terminal cannot fail.
+    let _ = terminal.write_fmt(text);
+}
+
+/// The options that the environment asks for, and the first wait.
+fn options(context: &mut Context) -> Result<(Options, Option<Duration>), CommandError> {
+    let mut options = Options::default();
+    if let Some(size) = decimal(&context.env, "tftpblocksize", MIN_BLOCK.into())? {
+        options.block_size = u16::try_from(size).unwrap_or(MAX_BLOCK).min(MAX_BLOCK);
+        if size > MAX_BLOCK.into() {
+            context.say(format_args!(
+                "tftpblocksize {size} does not fit a frame: blocks of {MAX_BLOCK} bytes are used"
+            ));
+        }
+    }
+    if let Some(size) = decimal(&context.env, "tftpwindowsize", 1)? {
+        options.window_size = u16::try_from(size).unwrap_or(u16::MAX);
+    }
+    let wait = decimal(&context.env, "tftptimeout", 10)?.map(Duration::from_millis);
+    if let Some(wait) = wait {
+        options.timeout = u8::try_from(wait.as_secs()).unwrap_or(u8::MAX).max(1);
+    }
+    Ok((options, wait))
+}
+
+/// The decimal number in the variable `name`, at least `least`; `None` if it is not set.
+fn decimal(env: &Environment, name: &str, least: u64) -> Result<Option<u64>, CommandError> {
+    let Some(text) = env.get(name) else { return Ok(None) };
+    let number = text.trim().parse::<u64>().ok().filter(|number| *number >= least);
+    let wrong = || CommandError::failed(format!("{name} is '{text}', which is not a number from {least} up"));
+    number.map(Some).ok_or_else(wrong)
+}
