@@ -128,6 +128,20 @@ impl Context {
         self.terminal.write_bytes(b"\r\n");
     }
 
+    /// Does what waits while nobody types: the network answers ARP and ping.
+    pub fn idle(&mut self) {
+        if let Some(network) = &mut self.network {
+            network.serve();
+        }
+    }
+
+    /// Stops every device that writes to memory by itself: the last thing before the jump.
+    pub fn quiesce(&mut self) {
+        if let Some(mut network) = self.network.take() {
+            network.shutdown();
+        }
+    }
+
     /// The names of all commands and aliases, sorted, for help and completion.
     #[must_use]
     pub fn command_names(&self) -> Vec<&'static str> {

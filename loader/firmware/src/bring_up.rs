@@ -2,13 +2,16 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
-use hal::{Clock, PhysAddr, Region};
+use hal::{Clock, NetDevice, PhysAddr, Region};
 use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
 use loader_core::devicetree::Tree;
 use loader_core::env::Environment;
 use loader_core::memory::Memory;
+use loader_core::net::Network;
 
 use crate::clock::GenericTimer;
 use crate::layout::Layout;
@@ -41,6 +44,7 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
+    connect(&mut context, devices.networks);
     repl::run(&mut context)
 }
 
@@ -54,6 +58,33 @@ fn introduce(context: &mut Context) {
         board::DESCRIPTION
     ));
     context.say(format_args!("DRAM:  {mib} MiB"));
+}
+
+/// Gives the loader the first network device that works; the others are stopped.
+fn connect(context: &mut Context, devices: Vec<Box<dyn NetDevice>>) {
+    for mut device in devices {
+        if context.network.is_some() {
+            device.shutdown();
+            continue;
+        }
+        let name = String::from(device.name());
+        match Network::new(device, Rc::clone(&context.clock)) {
+            Ok(network) => {
+                context
+                    .env
+                    .set("ethaddr", &network.device_mac().to_string())
+                    .unwrap_or_else(|_| unreachable!("it fits"));
+                context.network = Some(network);
+            }
+            Err(error) => context.say(format_args!("{name}: not used: {error}")),
+        }
+    }
+    let name = context
+        .network
+        .as_ref()
+        .map_or("No ethernet found.", |network| network.device_name());
+    let line = alloc::format!("Net:   {name}");
+    context.say(format_args!("{line}"));
 }
 
 fn clock(tree: &Tree) -> Rc<dyn Clock> {

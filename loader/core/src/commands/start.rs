@@ -169,6 +169,7 @@ fn jump(context: &mut Context, prepared: &Prepared) -> CommandResult {
     })?;
     context.say(format_args!("\nStarting kernel ...\n"));
     context.terminal.flush();
+    context.quiesce();
     context.system.hand_over(&request);
     Ok(Status::Success)
 }

@@ -21,6 +21,7 @@ pub fn run(context: &mut Context) -> ! {
     repl.start(context);
     loop {
         if !repl.poll(context) {
+            context.idle();
             core::hint::spin_loop();
         }
     }
