@@ -175,11 +175,14 @@ fn contents(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                     module.path
                 )));
             }
-            (Role::XsmPolicy, _) | (Role::Ramdisk, Kind::Arm64Image | Kind::DeviceTree | Kind::ZImage) => findings
-                .push(Finding::warning(format_args!(
-                    "{}: {file} is {found}; a {} is expected",
-                    module.path, module.role
-                ))),
+            // No guest mounts one of these as its root: two files went to each other's place.
+            (Role::Ramdisk, Kind::Arm64Image | Kind::DeviceTree | Kind::ZImage) => findings.push(Finding::error(
+                format_args!("{}: {file} is {found}; a ramdisk is expected", module.path),
+            )),
+            (Role::XsmPolicy, _) => findings.push(Finding::warning(format_args!(
+                "{}: {file} is {found}; an XSM policy is expected",
+                module.path
+            ))),
             (Role::Ramdisk | Role::Other, _) => {}
         }
     }
