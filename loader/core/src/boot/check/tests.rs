@@ -289,6 +289,7 @@ fn one_file_as_kernel_and_ramdisk_is_refused_as_two_domains_kernel_it_is_not() {
     assert_eq!(
         found(&virt(same("/chosen/domU2/module@43000000")), Error),
         [
+            "/chosen/domU2/kernel: Image-1 is an arm64 Image; a ramdisk is expected",
             "Image-1 (/chosen/domU1/module@42000000) at 0x42000000..0x42001389 and Image-1 (/chosen/domU2/kernel) at \
           0x42000000..0x42001389 overlap"
         ]
