@@ -1,7 +1,8 @@
 //! From reset to the guests' shells: DHCP, TFTP, a device tree with wrong sizes, real Xen, real Linux.
 
 use qemu::boots::{self, Boot, Kernel, Placed, Sizes};
-use qemu::{Firmware, Machine};
+use qemu::dts::{Chosen, Domain, Module};
+use qemu::{Firmware, Guests, Machine};
 use system_tests::{GUESTS_TIMEOUT, folder, load, slipway, start};
 
 fn machine() -> Machine {
@@ -66,6 +67,37 @@ fn linux_by_itself() {
 #[test]
 fn compressed_linux_by_itself() {
     boot("linux-gzip", |folder, _| boots::linux(folder, Kernel::Gzip));
+}
+
+/// Xen's file ends before its image does: with U-Boot, what is loaded right behind the file is zeroed with Xen's `.bss`.
+#[test]
+fn a_module_in_xens_bss() {
+    let size = std::fs::metadata(Guests::open().unwrap().xen()).unwrap().len();
+    let address = 0x4140_0000 + size.next_multiple_of(0x1000);
+    boot("xen-bss", |folder, machine| {
+        let mut boot = boots::two_domains(folder, machine, Sizes::Unknown, Kernel::Plain)?;
+        let domain = Domain {
+            name: "domU1".into(),
+            memory_kib: 128 * 1024,
+            cpus: 1,
+            kernel: Module::of_unknown_size(0x4200_0000),
+            ramdisk: Module::of_unknown_size(address),
+            bootargs: "console=ttyAMA0 rdinit=/init guest=domU1".into(),
+        };
+        let chosen = Chosen {
+            cells: 2,
+            xen_bootargs: "console=dtuart dtuart=/pl011@9000000".into(),
+            dom0: None,
+            domains: vec![domain],
+        };
+        boot.scenario.device_tree("virt.dtb", machine, &chosen.source())?;
+        boot.loads.retain(|line| !line.contains("domU"));
+        boot.loads.push(format!("tftpb {address:#x} domU1.cpio.gz"));
+        boot.guests.truncate(1);
+        boot.modules.truncate(2);
+        boot.modules[1].address = address;
+        Ok(boot)
+    });
 }
 
 #[test]
