@@ -122,7 +122,7 @@ impl Bench {
             let machine = self.machine(loader, Nic::User { tftp: None })?;
             table::options("all rows", &machine);
             let mut session = Session::start(&machine)?;
-            session.to_prompt()?;
+            session.reach_prompt()?;
             Ok(Some(session.since_start().as_secs_f64()))
         })
     }
@@ -134,7 +134,7 @@ impl Bench {
         let tftp = Some(scenario.folder().to_owned());
         self.row(table, "TFTP, QEMU's built-in server", Kind::MiBPerSecond, |loader| {
             let mut session = Session::start(&self.machine(loader, Nic::User { tftp: tftp.clone() })?)?;
-            session.to_prompt()?;
+            session.reach_prompt()?;
             session.network("10.0.2.15", "10.0.2.2")?;
             session.rate("tftpboot 0x42000000 large", LARGE)
         })
@@ -154,7 +154,7 @@ impl Bench {
             let name = format!("TFTP, atftpd, block 1468, window {window}");
             self.row(table, &name, Kind::MiBPerSecond, |loader| {
                 let mut session = Session::start(&self.machine(loader, nic())?)?;
-                session.to_prompt()?;
+                session.reach_prompt()?;
                 session.network(BOARD, HOST)?;
                 session.command("setenv tftpblocksize 1468")?;
                 session.command(&format!("setenv tftpwindowsize {window}"))?;
@@ -167,7 +167,7 @@ impl Bench {
             Kind::MiBPerSecond,
             |loader| {
                 let mut session = Session::start(&self.machine(loader, nic())?)?;
-                session.to_prompt()?;
+                session.reach_prompt()?;
                 session.network(BOARD, HOST)?;
                 session.rate("tftpboot 0x42000000 large", LARGE)
             },
@@ -183,7 +183,7 @@ impl Bench {
                 tftp: Some(boot.scenario.folder().to_owned()),
             };
             let mut session = Session::start(&self.machine(loader, nic)?)?;
-            session.to_prompt()?;
+            session.reach_prompt()?;
             session.network("10.0.2.15", "10.0.2.2")?;
             for line in &boot.loads {
                 session.command(line)?;

@@ -60,7 +60,7 @@ impl Session {
     }
 
     /// Stops autoboot with a key that is there before the loader looks, and waits for the prompt.
-    pub(crate) fn to_prompt(&mut self) -> Result<()> {
+    pub(crate) fn reach_prompt(&mut self) -> Result<()> {
         self.input.write_all(b" ")?;
         self.input.flush()?;
         self.wait(PROMPT, PATIENCE)
