@@ -189,7 +189,7 @@ impl Bench {
                 session.command(line)?;
             }
             session.send(&boot.start)?;
-            session.wait(b"Xen 4.17", Duration::from_secs(60))?;
+            session.wait(b"Xen version 4.17", Duration::from_secs(60))?;
             Ok(Some(session.since_start().as_secs_f64()))
         })
     }

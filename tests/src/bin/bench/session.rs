@@ -13,6 +13,9 @@ const PROMPT: &[u8] = b"\n=> ";
 /// What a step may take before the measurement counts as failed.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Bytes of output kept for messages.
+const TAIL: usize = 600;
+
 /// A running machine.
 pub(crate) struct Session {
     child: Child,
@@ -22,6 +25,8 @@ pub(crate) struct Session {
     /// When the text that was last waited for had arrived.
     last: Instant,
     unread: Vec<u8>,
+    /// The end of all output, for messages.
+    tail: Vec<u8>,
 }
 
 impl Session {
@@ -56,11 +61,13 @@ impl Session {
             started,
             last: started,
             unread: Vec::new(),
+            tail: Vec::new(),
         })
     }
 
-    /// Stops autoboot with a key that is there before the loader looks, and waits for the prompt.
+    /// Stops autoboot as soon as it is offered, and waits for the prompt.
     pub(crate) fn reach_prompt(&mut self) -> Result<()> {
+        self.wait(b"stop autoboot", PATIENCE)?;
         self.input.write_all(b" ")?;
         self.input.flush()?;
         self.wait(PROMPT, PATIENCE)
@@ -113,10 +120,14 @@ impl Session {
             {
                 Ok((at, chunk)) => {
                     self.last = at;
+                    self.tail.extend(&chunk);
+                    let surplus = self.tail.len().saturating_sub(TAIL);
+                    self.tail.drain(..surplus);
                     self.unread.extend(chunk);
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    return Err(format!("{:?} did not come", String::from_utf8_lossy(text)).into());
+                    let (text, tail) = (String::from_utf8_lossy(text), String::from_utf8_lossy(&self.tail));
+                    return Err(format!("{text:?} did not come; the console ends with {tail:?}").into());
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err("QEMU ended".into()),
             }
