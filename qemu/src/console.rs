@@ -68,7 +68,7 @@ pub enum Error {
 }
 
 /// `timeout`, times the environment variable `SLIPWAY_TIMEOUT_SCALE` if that is set: for slow machines.
-pub fn scaled(timeout: Duration) -> Duration {
+fn scaled(timeout: Duration) -> Duration {
     let scale = std::env::var("SLIPWAY_TIMEOUT_SCALE")
         .ok()
         .and_then(|value| value.parse().ok());

@@ -65,7 +65,7 @@ impl Guests {
         self.file("Image-debian")
     }
 
-    /// The folder of Debian's device trees, in sub-folders by vendor.
+    /// The folder of Debian's device trees, in sub-folders by vendor; those of a newer kernel in `newer`.
     pub fn device_trees(&self) -> PathBuf {
         self.file("dtbs")
     }

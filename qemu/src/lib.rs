@@ -14,7 +14,7 @@ pub mod network;
 mod scenario;
 mod tools;
 
-pub use console::{Console, Error as ConsoleError, scaled};
+pub use console::{Console, Error as ConsoleError};
 pub use guests::{Error as GuestsError, GuestReport, Guests};
 pub use machine::{Error as MachineError, Firmware, Machine, Nic, NicModel};
 pub use scenario::{Error as ScenarioError, ImageKind, Scenario};
