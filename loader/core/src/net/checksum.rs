@@ -10,53 +10,64 @@ use zerocopy::FromBytes;
 /// The protocol number of UDP (RFC 768).
 const UDP: u16 = 17;
 
+/// Up to here a sum byte pair by byte pair costs no more than finding the aligned middle.
+const SHORT: usize = 64;
+
 /// The one's complement sum of `data` as big-endian 16-bit words, an odd last byte padded with zero.
 #[must_use]
 pub fn sum(data: &[u8]) -> u16 {
+    if data.len() <= SHORT {
+        return pairs_sum(data);
+    }
     let head = data.as_ptr().align_offset(8).min(data.len());
     let (head, rest) = data.split_at_checked(head).unwrap_or((data, &[]));
     let count = rest.len() / 8;
     let Ok((words, tail)) = <[u64]>::ref_from_prefix_with_elems(rest, count) else {
-        return bytes_sum(data);
+        return pairs_sum(data);
     };
-    // RFC 1071, section 2 (B): the sum may be made in any byte order. 64-bit words fold to 16 bits since 2^16 = 1 modulo 2^16 - 1.
-    let total: u128 = words.iter().map(|word| u128::from(*word)).sum();
-    let middle = fold(total).to_be();
-    let rest = add(middle, bytes_sum(tail));
+    let rest = add(words_sum(words), pairs_sum(tail));
     // After an odd number of bytes, what follows stands in the other halves of the words.
     let rest = if head.len() % 2 == 1 { rest.swap_bytes() } else { rest };
-    add(bytes_sum(head), rest)
+    add(pairs_sum(head), rest)
 }
 
 /// The sum that a UDP datagram with its pseudo header (RFC 768) must have: the datagram is right if this gives 0xffff.
 #[must_use]
 pub fn udp_sum(source: Ipv4Addr, destination: Ipv4Addr, datagram: &[u8]) -> u16 {
     let len = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
-    let addresses = add(bytes_sum(&source.octets()), bytes_sum(&destination.octets()));
+    let addresses = add(pairs_sum(&source.octets()), pairs_sum(&destination.octets()));
     add(add(addresses, add(UDP, len)), sum(datagram))
 }
 
-fn bytes_sum(data: &[u8]) -> u16 {
+/// RFC 1071, section 2 (B): the sum may be made in any byte order. Wider words fold to 16 bits since 2^16 = 1 modulo 2^16 - 1.
+fn words_sum(words: &[u64]) -> u16 {
+    // Memory holds far fewer than 2^64 words, so that 128 bits do not overflow.
+    let total = words
+        .iter()
+        .fold(0_u128, |total, word| total.wrapping_add(u128::from(*word)));
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = total.to_ne_bytes();
+    pairs_sum(&[a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+}
+
+/// The sum of data of at most 64 KiB, pair by pair.
+fn pairs_sum(data: &[u8]) -> u16 {
     let (pairs, last) = data.as_chunks::<2>();
-    let total: u128 = pairs.iter().map(|pair| u128::from(u16::from_be_bytes(*pair))).sum();
-    let last = last.first().map_or(0, |byte| u16::from_be_bytes([*byte, 0]));
-    add(fold(total), last)
+    let number = |pair: [u8; 2]| u32::from(u16::from_be_bytes(pair));
+    let total = pairs
+        .iter()
+        .fold(0_u32, |total, pair| total.wrapping_add(number(*pair)));
+    let total = total.wrapping_add(last.first().map_or(0, |byte| number([*byte, 0])));
+    let folded = (total & 0xffff).wrapping_add(total >> 16);
+    add(
+        u16::try_from(folded & 0xffff).unwrap_or(0),
+        u16::try_from(folded >> 16).unwrap_or(0),
+    )
 }
 
 fn add(a: u16, b: u16) -> u16 {
     let (sum, carry) = a.overflowing_add(b);
     // Two 16-bit numbers with a carry have a sum of at most 0xfffe.
     sum.wrapping_add(u16::from(carry))
-}
-
-fn fold(total: u128) -> u16 {
-    let [a, b, c, d, e, f, g, h] = [0, 16, 32, 48, 64, 80, 96, 112].map(|shift| low(total >> shift));
-    [b, c, d, e, f, g, h].into_iter().fold(a, add)
-}
-
-fn low(number: u128) -> u16 {
-    let [low, high, ..] = number.to_le_bytes();
-    u16::from_le_bytes([low, high])
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use core::time::Duration;
 use hal::{Clock, Instant};
 
 /// Polls without a frame between two readings.
-const IDLE: u32 = 32;
+const IDLE: u32 = 256;
 
 /// Frames between two readings.
 const BUSY: u32 = 16;

@@ -276,7 +276,11 @@ impl Network {
         let destination_mac = match envelope.route {
             Route::Reply(mac) => mac,
             Route::Broadcast => BROADCAST,
-            Route::Lookup => {
+            Route::Lookup | Route::LookupAgain => {
+                if envelope.route == Route::LookupAgain {
+                    // Setting the addresses makes smoltcp forget its neighbours.
+                    self.interface.update_ip_addrs(|_| ());
+                }
                 let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.udp);
                 queue(socket, &envelope, payload);
                 return self.poll_interface(now);

@@ -15,7 +15,7 @@ use super::dhcp_server::DhcpServer;
 use super::tftp_server::{Datagram, TftpServer};
 
 /// Its Ethernet address, that of QEMU's user network.
-const MAC: EthernetAddress = EthernetAddress([0x52, 0x55, 0x0a, 0x00, 0x02, 0x02]);
+const QEMU_MAC: EthernetAddress = EthernetAddress([0x52, 0x55, 0x0a, 0x00, 0x02, 0x02]);
 
 const HOP_LIMIT: u8 = 64;
 const DHCP_PORT: u16 = 67;
@@ -23,6 +23,10 @@ const DHCP_PORT: u16 = 67;
 /// The host.
 #[derive(Debug)]
 pub struct Host {
+    /// Its Ethernet address.
+    pub mac: EthernetAddress,
+    /// Whether its cable is out: it neither hears nor speaks.
+    pub unplugged: bool,
     /// Its addresses. The first is that of its own packets; ARP answers for all.
     pub addresses: Vec<Ipv4Addr>,
     /// Its addresses on networks behind it: no ARP, but packets sent to its Ethernet address arrive.
@@ -50,6 +54,8 @@ impl Host {
     pub(super) fn new(addresses: Vec<Ipv4Addr>, dhcp: DhcpServer, tftp: TftpServer) -> Self {
         let (dhcp, tftp, client) = (Some(dhcp), Some(tftp), EthernetAddress::BROADCAST);
         Self {
+            mac: QEMU_MAC,
+            unplugged: false,
             addresses,
             behind: Vec::new(),
             dhcp,
@@ -80,7 +86,10 @@ impl Host {
         let Ok(frame) = EthernetFrame::new_checked(bytes) else {
             return Vec::new();
         };
-        if frame.dst_addr() != MAC && !frame.dst_addr().is_broadcast() {
+        if self.unplugged {
+            return Vec::new();
+        }
+        if frame.dst_addr() != self.mac && !frame.dst_addr().is_broadcast() {
             return Vec::new();
         }
         self.client = frame.src_addr();
@@ -95,14 +104,14 @@ impl Host {
     pub(super) fn arp_request(&self, address: Ipv4Addr) -> Vec<u8> {
         let request = ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Request,
-            source_hardware_addr: MAC,
+            source_hardware_addr: self.mac,
             source_protocol_addr: self.addresses[0],
             target_hardware_addr: EthernetAddress([0; 6]),
             target_protocol_addr: address,
         };
         let mut body = vec![0; request.buffer_len()];
         request.emit(&mut ArpPacket::new_unchecked(&mut body[..]));
-        ethernet(EthernetAddress::BROADCAST, EthernetProtocol::Arp, &body)
+        self.ethernet(EthernetAddress::BROADCAST, EthernetProtocol::Arp, &body)
     }
 
     /// A ping to `address`.
@@ -131,14 +140,14 @@ impl Host {
         }
         let reply = ArpRepr::EthernetIpv4 {
             operation: ArpOperation::Reply,
-            source_hardware_addr: MAC,
+            source_hardware_addr: self.mac,
             source_protocol_addr: target_protocol_addr,
             target_hardware_addr: source_hardware_addr,
             target_protocol_addr: source_protocol_addr,
         };
         let mut body = vec![0; reply.buffer_len()];
         reply.emit(&mut ArpPacket::new_unchecked(&mut body[..]));
-        Some(ethernet(source_hardware_addr, EthernetProtocol::Arp, &body))
+        Some(self.ethernet(source_hardware_addr, EthernetProtocol::Arp, &body))
     }
 
     fn ipv4(&mut self, bytes: &[u8], now: Instant) -> Option<Vec<Vec<u8>>> {
@@ -275,19 +284,19 @@ impl Host {
         } else {
             self.client
         };
-        ethernet(to, EthernetProtocol::Ipv4, &body)
+        self.ethernet(to, EthernetProtocol::Ipv4, &body)
     }
-}
 
-/// A frame as it is on the wire: short ones are padded to 60 bytes.
-fn ethernet(dst_addr: EthernetAddress, ethertype: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
-    let header = EthernetRepr {
-        src_addr: MAC,
-        dst_addr,
-        ethertype,
-    };
-    let mut frame = vec![0; (header.buffer_len() + payload.len()).max(60)];
-    header.emit(&mut EthernetFrame::new_unchecked(&mut frame[..]));
-    frame[header.buffer_len()..header.buffer_len() + payload.len()].copy_from_slice(payload);
-    frame
+    /// A frame as it is on the wire: short ones are padded to 60 bytes.
+    fn ethernet(&self, dst_addr: EthernetAddress, ethertype: EthernetProtocol, payload: &[u8]) -> Vec<u8> {
+        let header = EthernetRepr {
+            src_addr: self.mac,
+            dst_addr,
+            ethertype,
+        };
+        let mut frame = vec![0; (header.buffer_len() + payload.len()).max(60)];
+        header.emit(&mut EthernetFrame::new_unchecked(&mut frame[..]));
+        frame[header.buffer_len()..header.buffer_len() + payload.len()].copy_from_slice(payload);
+        frame
+    }
 }

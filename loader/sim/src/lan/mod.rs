@@ -9,6 +9,7 @@ mod link;
 mod tftp_server;
 
 use std::cell::{Cell, RefCell, RefMut};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::time::Duration;
@@ -32,7 +33,7 @@ pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 pub const CLIENT_MAC: MacAddr = MacAddr([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
 
 /// How far time moves when nothing is due.
-const IDLE: Duration = Duration::from_millis(1);
+const IDLE: Duration = Duration::from_micros(200);
 
 /// The network. Clones share it.
 #[derive(Clone)]
@@ -42,7 +43,10 @@ pub struct Lan {
     wires: Rc<RefCell<Wires>>,
     link_up: Rc<Cell<bool>>,
     running: Rc<Cell<bool>>,
+    events: Rc<RefCell<BTreeMap<Instant, Event>>>,
 }
+
+type Event = Box<dyn FnOnce(&mut Host)>;
 
 struct Wires {
     to_client: Link,
@@ -79,6 +83,7 @@ impl Lan {
             wires: Rc::new(RefCell::new(wires)),
             link_up: Rc::new(Cell::new(true)),
             running: Rc::new(Cell::new(true)),
+            events: Rc::default(),
         }
     }
 
@@ -111,6 +116,11 @@ impl Lan {
         self.link_up.set(up);
     }
 
+    /// Has `event` happen to the host after `wait` from now.
+    pub fn after(&self, wait: Duration, event: impl FnOnce(&mut Host) + 'static) {
+        self.events.borrow_mut().insert(self.now() + wait, Box::new(event));
+    }
+
     /// Whether the device was not shut down.
     #[must_use]
     pub fn is_running(&self) -> bool {
@@ -141,11 +151,13 @@ impl Lan {
     fn next_frame(&self) -> Option<Vec<u8>> {
         let now = self.clock.now();
         let (mut host, mut wires) = (self.host.borrow_mut(), self.wires.borrow_mut());
+        self.happen(now, &mut host);
         let mut answers = host.poll(now);
         while let Some(frame) = wires.to_host.arrived(now) {
-            if self.link_up.get() {
-                answers.extend(host.receive(&frame, now));
-            }
+            answers.extend(host.receive(&frame, now));
+        }
+        if !self.link_up.get() || host.unplugged {
+            answers.clear();
         }
         for answer in answers {
             wires.to_client.send(now, answer);
@@ -162,6 +174,13 @@ impl Lan {
             self.clock.advance(next - now);
         }
         frame
+    }
+
+    fn happen(&self, now: Instant, host: &mut Host) {
+        let mut events = self.events.borrow_mut();
+        while let Some(event) = events.first_entry().filter(|event| *event.key() <= now) {
+            event.remove()(host);
+        }
     }
 
     fn now(&self) -> Instant {
