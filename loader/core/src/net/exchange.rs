@@ -43,8 +43,6 @@ pub enum Route {
     Broadcast,
     /// To whom ARP finds, through the gateway if need be.
     Lookup,
-    /// The same, but ARP asks anew: who it found before does not answer.
-    LookupAgain,
 }
 
 /// A datagram's addresses.

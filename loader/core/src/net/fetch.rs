@@ -13,9 +13,6 @@ use super::stack::{NetError, Network};
 use super::tftp::{Client, FIRST_DYNAMIC_PORT, Options, Outcome, Request, SERVER_PORT, Sink, TftpError, Transmit};
 use crate::memory::MemoryError;
 
-/// After how many packets without an answer the server's Ethernet address is in doubt.
-const DOUBT: u32 = 4;
-
 /// What to fetch, and how.
 #[derive(Clone, Debug)]
 pub struct Fetch {
@@ -47,8 +44,6 @@ struct Transfer<'a> {
     address: Ipv4Addr,
     /// What to send before anything else.
     first: Option<Transmit>,
-    /// Packets sent by the clock since the last one that came.
-    unanswered: u32,
     sink: &'a mut dyn Sink,
 }
 
@@ -82,7 +77,6 @@ impl Network {
             client,
             address: settings.address(),
             first: Some(first),
-            unanswered: 0,
             sink,
         };
         self.run(&mut transfer, watch)?;
@@ -154,25 +148,12 @@ impl Exchange for Transfer<'_> {
             sink: &mut *self.sink,
             outbox,
         };
-        let taken = receive(&mut self.client, self.address, frame, context);
-        if taken {
-            self.unanswered = 0;
-        }
-        taken
+        receive(&mut self.client, self.address, frame, context)
     }
 
     fn poll(&mut self, now: Instant, outbox: &mut Outbox) {
         let transmit = self.first.take().or_else(|| self.client.poll(now));
-        if transmit.is_none() {
-            return;
-        }
-        self.unanswered = self.unanswered.saturating_add(1);
-        let route = if self.unanswered.is_multiple_of(DOUBT) {
-            Route::LookupAgain
-        } else {
-            Route::Lookup
-        };
-        put(outbox, &self.client, transmit, route);
+        put(outbox, &self.client, transmit, Route::Lookup);
     }
 
     fn abort(&mut self, outbox: &mut Outbox) {

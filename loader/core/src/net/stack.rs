@@ -120,11 +120,8 @@ impl Network {
         &self.settings
     }
 
-    /// Takes on `settings`. What is known of neighbours is forgotten if they are new.
+    /// Takes on `settings`. What ARP found before is forgotten, so that each command finds the machines that are there now.
     pub fn configure(&mut self, settings: Settings) {
-        if settings == self.settings {
-            return;
-        }
         self.settings = settings;
         self.interface.set_hardware_addr(hardware(settings.mac()));
         let address = settings.address();
@@ -276,11 +273,7 @@ impl Network {
         let destination_mac = match envelope.route {
             Route::Reply(mac) => mac,
             Route::Broadcast => BROADCAST,
-            Route::Lookup | Route::LookupAgain => {
-                if envelope.route == Route::LookupAgain {
-                    // Setting the addresses makes smoltcp forget its neighbours.
-                    self.interface.update_ip_addrs(|_| ());
-                }
+            Route::Lookup => {
                 let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.udp);
                 queue(socket, &envelope, payload);
                 return self.poll_interface(now);
