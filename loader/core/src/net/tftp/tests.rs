@@ -552,3 +552,60 @@ fn a_flood_of_duplicates_does_not_keep_a_dead_transfer_alive() {
     }
     panic!("the transfer neither began anew nor ended");
 }
+
+/// Packets that are nearly right: the worst for a parser.
+#[test]
+fn random_packets_neither_panic_nor_store_outside_the_room() {
+    let mut seed = 1_u64;
+    let mut random = |limit: u64| {
+        seed = seed
+            .wrapping_mul(0x5851_f42d_4c95_7f2d)
+            .wrapping_add(0x1405_7b7e_f767_814f);
+        (seed >> 33) % limit
+    };
+    let words: [&[u8]; 9] = [
+        b"blksize",
+        b"8",
+        b"windowsize",
+        b"tsize",
+        b"timeout",
+        b"4",
+        b"",
+        b"65536",
+        b"99999999999999999999",
+    ];
+    let mut complete = 0;
+    for _ in 0..20_000 {
+        let mut bench = Bench::new(WINDOW);
+        bench.place.room = random(100);
+        for _ in 0..random(30) {
+            let mut packet = alloc::vec![0, u8::try_from(random(8)).unwrap()];
+            if packet[1] == 6 {
+                for _ in 0..random(6) {
+                    packet.extend_from_slice(words[usize::try_from(random(9)).unwrap()]);
+                    packet.push(0);
+                }
+            } else {
+                packet.extend_from_slice(&[0, u8::try_from(random(6)).unwrap()]);
+                packet.resize(4 + usize::try_from(random(2) * 504 + random(10)).unwrap(), b'x');
+            }
+            packet.truncate(packet.len() - usize::try_from(random(20) / 19).unwrap());
+            let from = if random(10) == 0 {
+                SocketAddrV4::new(SERVER, 1)
+            } else {
+                TID
+            };
+            let _ = bench.from(from, &packet);
+            let _ = bench.wait(random(300));
+        }
+        assert!(bench.place.bytes.len() as u64 <= bench.place.room);
+        if let Some(Ok(outcome)) = bench.client.outcome() {
+            complete += 1;
+            assert_eq!(outcome.size, bench.place.bytes.len() as u64);
+        }
+    }
+    assert!(
+        complete > 100,
+        "the packets are too random to be a test: {complete} transfers were completed"
+    );
+}
