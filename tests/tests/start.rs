@@ -1,8 +1,12 @@
 //! Reset to prompt on every shape of the machine, and in every way of being started.
 
+use std::time::Duration;
+
 use qemu::boots::{self, Kernel};
 use qemu::{Console, Firmware, Guests, Machine, Nic, NicModel, Scenario};
 use system_tests::{GUESTS_TIMEOUT, folder, load, online, slipway, start, u_boot};
+
+const COMMAND: Duration = Duration::from_secs(30);
 
 fn machine() -> Machine {
     Machine::load("virt").unwrap().firmware(Firmware::Bios(slipway()))
@@ -122,4 +126,26 @@ fn a_machine_without_a_network_card_says_so() {
     let answer = console.command("dhcp").unwrap();
     assert!(!answer.trim().is_empty(), "no word about the missing card");
     assert_eq!(console.command("echo $?").unwrap().trim(), "1");
+}
+
+/// Every kind of fault is caught, reported with the registers, and ends in a reset that comes back to the prompt.
+#[test]
+fn faults_are_reported_and_reset() {
+    let mut console = machine().spawn("start-faults").unwrap();
+    console.prompt().unwrap();
+    let faults = [
+        ("undefined", "unknown instruction or register"),
+        ("breakpoint", "BRK"),
+        ("execute", "instruction abort"),
+        ("stack", "data abort"),
+        ("write", "data abort"),
+    ];
+    for (fault, class) in faults {
+        console.send_line(&format!("exception {fault}")).unwrap();
+        let report = console.expect("### resetting", COMMAND).unwrap();
+        for part in [class, "ESR 0x", "ELR 0x", "FAR 0x", "x30 0x", "in slipway.elf at 0x"] {
+            assert!(report.contains(part), "{fault}: no {part:?} in {report}");
+        }
+        console.prompt().unwrap();
+    }
 }

@@ -13,7 +13,7 @@ use crate::addr::{PhysAddr, Region};
 use crate::clock::{Clock, Instant};
 use crate::console::Console;
 use crate::ram::Ram;
-use crate::system::{BusFault, ExceptionLevel, HandOver, System, Width};
+use crate::system::{BusFault, ExceptionLevel, Fault, HandOver, System, Width};
 
 pub use platform::{BusMemory, FakePlatform, Window};
 
@@ -136,6 +136,8 @@ pub enum SystemEvent {
     PowerOff,
     /// A bus write of a value.
     Write(PhysAddr, Width, u64),
+    /// A fault on purpose.
+    Fault(Fault),
     /// The jump.
     HandOver(HandOver),
 }
@@ -210,6 +212,10 @@ impl System for FakeSystem {
     }
 
     fn sync_instructions(&mut self, _region: Region) {}
+
+    fn provoke(&mut self, fault: Fault) {
+        self.events.borrow_mut().push(SystemEvent::Fault(fault));
+    }
 
     fn hand_over(&mut self, request: &HandOver) {
         self.events.borrow_mut().push(SystemEvent::HandOver(request.clone()));

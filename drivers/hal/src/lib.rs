@@ -30,4 +30,4 @@ pub use node::NodeInfo;
 pub use platform::Platform;
 pub use ram::Ram;
 pub use registers::Registers;
-pub use system::{ExceptionLevel, HandOver, System, Width};
+pub use system::{ExceptionLevel, Fault, HandOver, System, Width};

@@ -77,6 +77,21 @@ pub struct HandOver {
     pub clean: Vec<Region>,
 }
 
+/// A fault made on purpose, to see that the machine catches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// An instruction that does not exist.
+    Undefined,
+    /// A breakpoint instruction without a debugger.
+    Breakpoint,
+    /// A call that never returns, until the stack ends.
+    StackOverflow,
+    /// A jump to data.
+    ExecuteData,
+    /// A write to the loader's own code.
+    WriteCode,
+}
+
 /// The machine itself.
 pub trait System {
     /// The exception level at run time.
@@ -102,6 +117,9 @@ pub trait System {
 
     /// Makes code that was written to `region` visible to instruction fetch.
     fn sync_instructions(&mut self, region: Region);
+
+    /// Makes `fault` happen. Returns only if nothing came of it.
+    fn provoke(&mut self, fault: Fault);
 
     /// Jumps to the image: caches cleaned over `request.clean`, MMU and D-cache off, `x0` = device tree, `x1..x3` = 0.
     /// Does not return on hardware; a simulation records the request and returns.

@@ -23,6 +23,7 @@ mod mmio;
 mod mmu;
 mod panic;
 mod platform;
+mod provoke;
 mod psci;
 mod ram;
 mod ram_map;

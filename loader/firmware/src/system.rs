@@ -2,10 +2,10 @@
 
 use aarch64_cpu::registers::{CurrentEL, Readable};
 use hal::system::BusFault;
-use hal::{ExceptionLevel, HandOver, PhysAddr, Region, System, Width};
+use hal::{ExceptionLevel, Fault, HandOver, PhysAddr, Region, System, Width};
 
 use crate::entry::jump;
-use crate::{bus, cache, psci};
+use crate::{bus, cache, provoke, psci};
 
 /// The processor that runs the loader, and its firmware.
 pub(crate) struct Machine;
@@ -37,6 +37,10 @@ impl System for Machine {
 
     fn sync_instructions(&mut self, region: Region) {
         cache::sync_instructions(region);
+    }
+
+    fn provoke(&mut self, fault: Fault) {
+        provoke::provoke(fault);
     }
 
     fn hand_over(&mut self, request: &HandOver) {

@@ -9,6 +9,7 @@ mod bootm;
 mod dhcp;
 mod echo;
 mod env;
+mod exception;
 mod exit;
 mod fdt;
 mod help;
@@ -80,6 +81,7 @@ pub const COMMANDS: &[Command] = &[
     dhcp::COMMAND,
     echo::COMMAND,
     env::COMMAND,
+    exception::COMMAND,
     exit::COMMAND,
     truth::FALSE,
     fdt::COMMAND,
