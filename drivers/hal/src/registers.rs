@@ -2,7 +2,7 @@
 
 /// Memory-mapped registers at byte offsets from the device's base. Each access is one bus access of that width, in program order.
 ///
-/// An offset beyond the window reads as all ones and writes nothing, as an absent PCI function does.
+/// An offset beyond the window, or one that is not aligned to the width, reads as all ones and writes nothing, as an absent PCI function does.
 pub trait Registers {
     /// Reads 8 bits.
     fn read8(&self, offset: usize) -> u8;

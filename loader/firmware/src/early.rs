@@ -38,7 +38,7 @@ extern "C" fn early_main(x0: usize, base: u64, heap: usize, end: usize) -> Desti
     unsafe {
         crate::HEAP
             .lock()
-            .init(core::ptr::without_provenance_mut(heap), end - heap)
+            .init(core::ptr::with_exposed_provenance_mut(heap), end - heap)
     };
     let Some(blob) = blob_at(x0).or_else(|| blob_at(board::RAM_START as usize)) else {
         panic!(
@@ -48,7 +48,10 @@ extern "C" fn early_main(x0: usize, base: u64, heap: usize, end: usize) -> Desti
     };
     let own = Region::from_bounds(PhysAddr(base), PhysAddr(end as u64));
     let tree = Region::new(PhysAddr(blob.as_ptr().addr() as u64), blob.len() as u64);
-    let obstacles = [own, tree].map(|region| region.unwrap_or_else(|| panic!("the image or the tree wraps around")));
+    // The early map has the early console's gibibyte as device memory: the loader must not come to lie there.
+    let uart = Region::new(PhysAddr(board::EARLY_UART as u64 / GIB * GIB), GIB);
+    let obstacles =
+        [own, tree, uart].map(|region| region.unwrap_or_else(|| panic!("the image or the tree wraps around")));
     let map = match Tree::parse(blob) {
         Ok(tree) => RamMap::read(&tree).unwrap_or_else(|error| panic!("the device tree's memory: {error}")),
         Err(error) => panic!("the device tree at {:p}: {error}", blob.as_ptr()),
@@ -69,7 +72,7 @@ pub(crate) fn blob_at(address: usize) -> Option<&'static [u8]> {
     if address == 0 || !address.is_multiple_of(8) || address >> 39 != 0 {
         return None;
     }
-    let header = core::ptr::without_provenance::<u32>(address);
+    let header = core::ptr::with_exposed_provenance::<u32>(address);
     // SAFETY: aligned; the early map shows the gibibyte of x0 and that of the start of RAM, and reading RAM is harmless.
     let magic = u32::from_be(unsafe { header.read_volatile() });
     // SAFETY: as above, four bytes on.
@@ -90,7 +93,7 @@ fn show(place: Region) {
             .cast::<u64>()
             .cast_mut()
             .wrapping_add(index as usize);
-        // SAFETY: `RamMap::place` prefers RAM below 4 GiB and the table covers 512 GiB; only this code writes it.
+        // SAFETY: `RamMap::place` gives RAM below 512 GiB only, which is what the table covers; only this code writes it.
         unsafe { slot.write_volatile(NORMAL_BLOCK | (index * GIB)) };
     }
     // SAFETY: a barrier; the table walk must see the new entries before the move.

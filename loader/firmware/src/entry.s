@@ -16,6 +16,16 @@ _start:
     .ascii  "ARM\x64"
     .long   0
 
+    // For from_el3: sets `bits` in x2 if the ID register's field at `lsb` says that there is something to control.
+    .macro  grant register, lsb, bits
+    mrs     x0, \register
+    ubfx    x0, x0, #\lsb, #4
+    mov     x1, #\bits
+    orr     x1, x1, x2
+    cmp     x0, #0
+    csel    x2, x1, x2, ne
+    .endm
+
     .section .text.entry, "ax"
 from_reset:
     msr     daifset, #0xf
@@ -51,6 +61,7 @@ from_scratch:
     b.eq    at_el2
 
 at_el1:
+    msr     tpidr_el1, xzr          // no PSCI conduit is known yet
     mov     x0, #(3 << 20)          // CPACR_EL1.FPEN: no trap of FP and NEON
     msr     cpacr_el1, x0
     movz    x0, #0x0800             // SCTLR_EL1: RES1 bits only, MMU and caches off
@@ -61,9 +72,31 @@ at_el1:
 
 from_el3:
     // SCR_EL3: NS, RES1, SMD (nobody would answer an SMC), HCE, RW. The lower levels run non-secure AArch64.
-    mov     x0, #0x5b1
-    msr     scr_el3, x0
-    msr     cptr_el3, xzr
+    mov     x2, #0x5b1
+    grant   id_aa64isar1_el1, 4, (3 << 16)      // PAuth (APA, API, and APA3 below): APK, API
+    grant   id_aa64isar1_el1, 8, (3 << 16)
+    grant   S3_0_C0_C6_2, 12, (3 << 16)         // ID_AA64ISAR2_EL1
+    grant   id_aa64pfr1_el1, 8, (1 << 26)       // MTE: ATA
+    grant   id_aa64pfr1_el1, 24, (1 << 41)      // SME: EnTP2
+    grant   id_aa64mmfr0_el1, 56, (1 << 27)     // FGT: FGTEn
+    grant   id_aa64mmfr1_el1, 40, (1 << 38)     // HCX: HXEn
+    grant   S3_0_C0_C7_3, 0, (1 << 43)          // ID_AA64MMFR3_EL1: TCR2En
+    grant   S3_0_C0_C7_3, 4, (1 << 44)          // SCTLR2En
+    grant   S3_0_C0_C7_3, 8, (1 << 45)          // S1PIE: PIEn
+    msr     scr_el3, x2
+    mov     x2, xzr
+    grant   id_aa64pfr0_el1, 32, (1 << 8)       // SVE: EZ
+    grant   id_aa64pfr1_el1, 24, (1 << 12)      // SME: ESM
+    msr     cptr_el3, x2
+    msr     mdcr_el3, xzr                       // no trap of PMU and debug registers
+    isb
+    mov     x1, #0x1ff                          // the longest vectors there are
+    tbz     x2, #8, 1f
+    msr     S3_6_C1_C2_0, x1                    // ZCR_EL3
+1:  tbz     x2, #12, 1f
+    orr     x0, x1, #(1 << 31)                  // FA64
+    msr     S3_6_C1_C2_6, x0                    // SMCR_EL3
+1:
     mrs     x0, id_aa64pfr0_el1
     ubfx    x1, x0, #24, #4         // GIC system registers: let EL2 have them, as Xen needs
     cbz     x1, 1f
@@ -85,6 +118,7 @@ from_el3:
     eret
 
 at_el2:
+    msr     tpidr_el2, xzr          // no PSCI conduit is known yet
     movz    x0, #0x8000, lsl #16    // HCR_EL2.RW: EL1 is AArch64; no VHE, no traps
     msr     hcr_el2, x0
     isb
@@ -191,6 +225,7 @@ settle_image:
 // image, of the start of RAM and of the device tree; device memory for the early console; nothing else, so that early_main
 // can add the gibibyte of the final place without break-before-make.
 early_mmu_on:
+    mov     x6, x30
     // Lines that were written with the caches off must not be shadowed by stale ones.
     mov     x0, x20
     mov     x1, x24
@@ -203,6 +238,11 @@ early_mmu_on:
     adrp    x0, early_table
     mov     x2, #0x401              // device nGnRnE, access flag, block
     orr     x2, x2, #(1 << 54)      // execute never
+    mrs     x1, currentel
+    cmp     x1, #(1 << 2)
+    b.ne    5f
+    orr     x2, x2, #(1 << 53)      // at EL1 that is two bits
+5:
     ldr     x1, =({EARLY_UART})
     lsr     x1, x1, #30
     orr     x3, x2, x1, lsl #30
@@ -215,14 +255,11 @@ early_mmu_on:
     lsr     x1, x1, #30
     orr     x3, x2, x1, lsl #30
     str     x3, [x0, x1, lsl #3]
-    lsr     x1, x19, #30
-    cmp     x1, #512
-    b.hs    2f
-    ldr     x4, [x0, x1, lsl #3]    // x0 of a raw entry may be anything: keep what is mapped already
-    cbnz    x4, 2f
-    orr     x3, x2, x1, lsl #30
-    str     x3, [x0, x1, lsl #3]
-2:  dsb     sy
+    mov     x5, x19                 // the tree, whose 2 MiB may reach into the next gibibyte
+    bl      show_tree
+    add     x5, x19, #0x1ff000
+    bl      show_tree
+    dsb     sy
 
     mov     x1, #0xff00             // MAIR: 0 device nGnRnE, 1 normal write-back
     mrs     x2, id_aa64mmfr0_el1
@@ -252,7 +289,7 @@ early_mmu_on:
     orr     x1, x1, #(1 << 12)      // I
     msr     sctlr_el2, x1
     isb
-    ret
+    ret     x6
 
 3:  movk    x4, #0x0080, lsl #16    // TCR_EL1: EPD1, nothing through TTBR1
     orr     x4, x4, x2, lsl #32     // IPS
@@ -271,7 +308,19 @@ early_mmu_on:
     orr     x1, x1, #(1 << 12)
     msr     sctlr_el1, x1
     isb
-    ret
+    ret     x6
+
+// Shows the gibibyte of x5 in the table at x0 as x2 says, unless it is beyond the table or shown already: x0 of a raw entry
+// may be anything.
+show_tree:
+    lsr     x1, x5, #30
+    cmp     x1, #512
+    b.hs    1f
+    ldr     x4, [x0, x1, lsl #3]
+    cbnz    x4, 1f
+    orr     x3, x2, x1, lsl #30
+    str     x3, [x0, x1, lsl #3]
+1:  ret
 
 // fn switch_map(root: u64): loads the final translation table. MMU off in between, since block sizes change
 // (break-before-make, Arm ARM D8.16); the code is identity-mapped in both maps and touches no memory meanwhile.

@@ -4,7 +4,8 @@ use core::fmt::Write;
 
 use crate::early_console::EarlyConsole;
 use crate::layout::{image_base, offset};
-use crate::panic::die;
+use crate::panic::{die, halt};
+use crate::psci::begin_last_words;
 
 /// The registers as `exceptions.s` saves them.
 #[repr(C)]
@@ -20,20 +21,25 @@ struct Frame {
 unsafe extern "C" {
     static bus_access_start: u8;
     static bus_access_end: u8;
+    static bus_access_failed: u8;
 }
 
 /// Called by the vectors with the saved registers and the number of the vector table's entry.
 ///
 /// Returns only for a fault inside the bus accesses of `exceptions.s`: they are leaf functions, so returning to their caller
-/// with the syndrome in x1 makes the fault a result.
+/// with the syndrome in x1 makes the fault a result. A store that a device refuses may come as an SError.
 #[unsafe(no_mangle)]
 extern "C" fn handle_exception(frame: &mut Frame, entry: u64) {
-    // The entry that such an access is made from: synchronous, current level, SP_EL0.
-    if entry == 0 && is_bus_access(frame.elr) {
+    const SYNCHRONOUS_SP_EL0: u64 = 0;
+    const SERROR_SP_EL0: u64 = 3;
+    if matches!(entry, SYNCHRONOUS_SP_EL0 | SERROR_SP_EL0) && is_bus_access(frame.elr) {
         frame.x[0] = 0;
         frame.x[1] = frame.esr;
-        frame.elr = frame.x[30];
+        frame.elr = (&raw const bus_access_failed).addr() as u64;
         return;
+    }
+    if !begin_last_words() {
+        halt();
     }
     report(frame, entry);
     die()

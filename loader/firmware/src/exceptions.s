@@ -83,14 +83,23 @@ save_and_handle:
     .section .text.bus, "ax"
     .global bus_access_start
     .global bus_access_end
+    // SErrors are let in for the time of the access: a store to nowhere may end in one (Arm ARM D1.3.1), and whoever is
+    // started next would get it.
+    .macro  guarded instruction, register
+    dsb     sy
+    msr     daifclr, #4
+    \instruction \register, [x2]
+    dsb     sy
+    isb
+    msr     daifset, #4
+    ret
+    .endm
     .macro  load name, instruction, register
     .global \name
 \name:
     mov     x2, x0
     mov     x1, xzr
-    \instruction \register, [x2]
-    dsb     sy
-    ret
+    guarded \instruction, \register
     .endm
     .macro  store name, instruction, register
     .global \name
@@ -98,9 +107,7 @@ save_and_handle:
     mov     x2, x0
     mov     x3, x1
     mov     x1, xzr
-    \instruction \register, [x2]
-    dsb     sy
-    ret
+    guarded \instruction, \register
     .endm
 bus_access_start:
     load    bus_load_8, ldrb, w0
@@ -112,3 +119,7 @@ bus_access_start:
     store   bus_store_32, str, w3
     store   bus_store_64, str, x3
 bus_access_end:
+    .global bus_access_failed
+bus_access_failed:
+    msr     daifset, #4
+    ret

@@ -43,6 +43,6 @@ extern "C" fn main(device_tree: usize, base: usize) -> ! {
     let (heap, len) = layout.heap();
     // SAFETY: the heap part of the loader's region is RAM that early_main found free, used by nothing else, and mapped
     // read-write in the early map as in the final one.
-    unsafe { HEAP.lock().init(core::ptr::without_provenance_mut(heap), len) };
+    unsafe { HEAP.lock().init(core::ptr::with_exposed_provenance_mut(heap), len) };
     bring_up::run(device_tree, &layout)
 }

@@ -18,9 +18,11 @@ impl Mmio {
         Self { region }
     }
 
-    /// The address of `len` bytes at `offset`; `None` beyond the window.
+    /// The address of `len` bytes at `offset`; `None` beyond the window, and where device memory would fault because the access is
+    /// not aligned: a device may have said where its registers are.
     fn address(&self, offset: usize, len: u64) -> Option<u64> {
-        self.region.slice(offset as u64, len).map(|part| part.start().get())
+        let start = self.region.slice(offset as u64, len)?.start();
+        start.is_aligned(len).then(|| start.get())
     }
 }
 

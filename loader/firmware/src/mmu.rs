@@ -101,9 +101,7 @@ where
     Ok(root)
 }
 
-/// The whole pages of a region. A bank's odd end stays device memory; so does a reservation's.
+/// First address and end of a region of whole pages, as `RamMap` has them.
 fn pages(region: Region) -> (usize, usize) {
-    let start = region.start().get() as usize;
-    let end = region.end().get() as usize;
-    (start.next_multiple_of(4096), end & !4095)
+    (region.start().get() as usize, region.end().get() as usize)
 }

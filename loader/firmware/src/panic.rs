@@ -9,6 +9,9 @@ use crate::psci;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
+    if !psci::begin_last_words() {
+        halt();
+    }
     // EarlyConsole never fails.
     let _ = write!(EarlyConsole, "\n### {info}\n### loader at {:#x}\n", image_base());
     die()
@@ -19,6 +22,11 @@ pub(crate) fn die() -> ! {
     let _ = writeln!(EarlyConsole, "### resetting");
     let reason = psci::reset();
     let _ = writeln!(EarlyConsole, "### {reason}: please reset the board");
+    halt()
+}
+
+/// Waits for a person.
+pub(crate) fn halt() -> ! {
     loop {
         aarch64_cpu::asm::wfi();
     }

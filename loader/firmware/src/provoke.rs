@@ -15,7 +15,7 @@ pub(crate) fn provoke(fault: Fault) {
         // SAFETY: as above.
         Fault::Breakpoint => unsafe { asm!("brk #0", options(nomem, nostack)) },
         Fault::StackOverflow => {
-            black_box(deeper(0));
+            black_box(deeper(black_box(1)));
         }
         Fault::ExecuteData => {
             /// `ret`, in a constant: if it were executed, nothing would happen.
@@ -25,9 +25,10 @@ pub(crate) fn provoke(fault: Fault) {
         }
         Fault::WriteCode => {
             let code = core::ptr::with_exposed_provenance_mut::<u32>(image_base());
-            // SAFETY: the first word is the entry's branch, which does not run again; should the page be writable after all,
-            // it is given its own value.
-            unsafe { code.write_volatile(code.read_volatile()) };
+            // SAFETY: the first word of the image, which may be read.
+            let word = unsafe { code.read_volatile() };
+            // SAFETY: should the page be writable after all, the word is given its own value.
+            unsafe { code.write_volatile(word) };
         }
     }
 }
@@ -35,7 +36,7 @@ pub(crate) fn provoke(fault: Fault) {
 /// Takes a page of stack at each call, so that the guard page is met and not passed over.
 #[inline(never)]
 #[expect(unconditional_recursion, reason = "the end of the stack is what ends it")]
-fn deeper(depth: u64) -> u64 {
-    let page = black_box([0_u8; 2048]);
-    deeper(depth + 1) + u64::from(page[0])
+fn deeper(depth: u8) -> u8 {
+    let page = black_box([depth; 2048]);
+    deeper(page[1]) ^ page[0]
 }

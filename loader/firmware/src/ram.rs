@@ -19,17 +19,7 @@ impl PhysicalRam {
     /// The identity map shows the banks as read-write RAM. No Rust object lies in them outside the loader's region, and this is
     /// the only `PhysicalRam`.
     pub(crate) unsafe fn new(map: &RamMap, layout: &Layout) -> Self {
-        let mut parts = Vec::new();
-        for bank in &map.banks {
-            match parts.last_mut() {
-                // Touching banks serve a file that spans them.
-                Some(last) if bank.start() <= Region::end(*last) => {
-                    let end = bank.end().max(last.end());
-                    *last = Region::from_bounds(last.start(), end).unwrap_or(*last);
-                }
-                _ => parts.push(*bank),
-            }
-        }
+        let mut parts = map.banks.clone();
         let no_map = map
             .reserved
             .iter()

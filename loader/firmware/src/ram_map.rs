@@ -6,10 +6,16 @@ use alloc::vec::Vec;
 use hal::{PhysAddr, Region};
 use loader_core::devicetree::Tree;
 
+const PAGE: u64 = 4096;
+/// The final map has 48-bit addresses.
+const LIMIT: u64 = 1 << 48;
+/// The early map has 39-bit addresses.
+const EARLY_END: PhysAddr = PhysAddr(1 << 39);
+
 /// A part of RAM that is not free.
 #[derive(Clone, Debug)]
 pub(crate) struct Reserved {
-    /// Where.
+    /// Where; in whole pages if it must not be mapped.
     pub(crate) region: Region,
     /// Whose, for messages.
     pub(crate) owner: String,
@@ -20,7 +26,7 @@ pub(crate) struct Reserved {
 /// RAM as the device tree describes it.
 #[derive(Clone, Debug)]
 pub(crate) struct RamMap {
-    /// Banks by address, empty ones left out.
+    /// Banks by address, in whole pages; no two touch, and none holds page 0.
     pub(crate) banks: Vec<Region>,
     /// `/reserved-memory` nodes, `/memreserve/` entries and a ramdisk left by the previous stage.
     pub(crate) reserved: Vec<Reserved>,
@@ -30,10 +36,8 @@ impl RamMap {
     /// Reads the map from `tree`; the error is a sentence.
     pub(crate) fn read(tree: &Tree) -> Result<Self, String> {
         let memory = tree.memory().map_err(|error| error.to_string())?;
-        let mut banks: Vec<Region> = memory.iter().filter_map(|(start, len)| region(*start, *len)).collect();
-        banks.sort();
         let mut map = Self {
-            banks,
+            banks: whole_pages(memory.iter().filter_map(|(start, len)| region(*start, *len)).collect()),
             reserved: Vec::new(),
         };
         map.read_reserved(tree)?;
@@ -45,8 +49,9 @@ impl RamMap {
         for (node, start, len) in tree.reserved_memory().map_err(|error| error.to_string())? {
             let no_map = tree.property(node, "no-map").is_some();
             let owner = tree.path(node);
+            let place = region(start, len).and_then(|region| if no_map { outward(region) } else { Some(region) });
             self.reserved
-                .extend(region(start, len).map(|region| Reserved { region, owner, no_map }));
+                .extend(place.map(|region| Reserved { region, owner, no_map }));
         }
         for entry in tree.reservations() {
             let owner = String::from("a /memreserve/ of the device tree");
@@ -83,7 +88,11 @@ impl RamMap {
             .banks
             .iter()
             .filter_map(|bank| Region::from_bounds(bank.start(), bank.end().min(four_gib)));
-        low.chain(self.banks.iter().copied())
+        let shown = self
+            .banks
+            .iter()
+            .filter_map(|bank| Region::from_bounds(bank.start(), bank.end().min(EARLY_END)));
+        low.chain(shown)
             .find_map(|bank| self.place_in(bank, len, alignment, obstacles))
     }
 
@@ -111,4 +120,31 @@ impl RamMap {
 
 fn region(start: u64, len: u64) -> Option<Region> {
     Region::new(PhysAddr(start), len).filter(|region| !region.is_empty())
+}
+
+/// The whole pages of the banks, joined and by address. Not page 0: no Rust reference may point there.
+fn whole_pages(mut banks: Vec<Region>) -> Vec<Region> {
+    banks.sort();
+    let mut joined: Vec<Region> = Vec::new();
+    for bank in banks {
+        match joined.last_mut() {
+            Some(last) if bank.start() <= Region::end(*last) => {
+                *last = Region::from_bounds(last.start(), bank.end().max(last.end())).unwrap_or(*last);
+            }
+            _ => joined.push(bank),
+        }
+    }
+    let trim = |bank: Region| {
+        let start = bank.start().max(PhysAddr(PAGE)).align_up(PAGE)?;
+        let end = PhysAddr(bank.end().get().min(LIMIT) & !(PAGE - 1));
+        Region::from_bounds(start, end).filter(|bank| !bank.is_empty())
+    };
+    joined.into_iter().filter_map(trim).collect()
+}
+
+/// All pages that hold a byte of `region`: what must not be mapped must not even share a mapped page.
+fn outward(region: Region) -> Option<Region> {
+    let start = PhysAddr(region.start().get() & !(PAGE - 1));
+    let end = PhysAddr(region.end().get().min(LIMIT).next_multiple_of(PAGE));
+    Region::from_bounds(start, end).filter(|region| !region.is_empty())
 }
