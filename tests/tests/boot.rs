@@ -1,5 +1,6 @@
 //! From reset to the guests' shells: DHCP, TFTP, a device tree with wrong sizes, real Xen, real Linux.
 
+use loader_core::devicetree::Tree;
 use qemu::boots::{self, Boot, Kernel, Placed, Sizes};
 use qemu::dts::{Chosen, Domain, Module};
 use qemu::{Firmware, Guests, Machine};
@@ -35,6 +36,28 @@ fn two_domains_whose_sizes_the_tree_does_not_know() {
     boot("two-domains", |folder, machine| {
         boots::two_domains(folder, machine, Sizes::Unknown, Kernel::Plain)
     });
+}
+
+/// What lies in memory when Xen takes over: the machine is stopped at the jump and its tree read back.
+#[test]
+fn the_tree_at_the_jump_is_true() {
+    let name = "tree-at-the-jump";
+    let boot = boots::two_domains(&folder(name), &machine(), Sizes::Unknown, Kernel::Plain).unwrap();
+    let mut console = load(machine(), &boot, name).unwrap();
+    console.send_line(&boot.start).unwrap();
+    console.expect("Starting kernel ...", GUESTS_TIMEOUT).unwrap();
+    console.monitor("stop", serde_json::json!({})).unwrap();
+    let (_, address) = boot.start.rsplit_once(" 0x").expect("the tree is the last word");
+    let blob = console
+        .read_memory(u64::from_str_radix(address, 16).unwrap(), 0x1_0000)
+        .unwrap();
+    let tree = Tree::parse(&blob).unwrap();
+    assert_eq!(boot.modules.len(), 4);
+    for placed in &boot.modules {
+        let path = format!("/chosen/{}/module@{:x}", placed.domain, placed.address);
+        let node = tree.find(&path).unwrap_or_else(|| panic!("no node {path}"));
+        assert_eq!(tree.reg(node).unwrap(), [(placed.address, placed.size)], "{path}");
+    }
 }
 
 #[test]

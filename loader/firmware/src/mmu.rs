@@ -16,6 +16,7 @@ const ROOT_LEVEL: usize = 0;
 /// Everything below is device memory unless it is RAM: 40-bit addresses, which all boards' devices fit.
 pub(crate) const DEVICE_END: usize = 1 << 40;
 const ASID: usize = 0;
+const PAGE: usize = 4096;
 
 /// The attributes of one translation regime.
 #[derive(Clone, Copy)]
@@ -81,7 +82,8 @@ where
     R::Attributes: PagingAttributes,
 {
     let mut set = |(start, end): (usize, usize), attributes| map.map_range(&MemoryRegion::new(start, end), attributes);
-    set((0, DEVICE_END), rights.device)?;
+    // Not page 0: a null pointer must fault.
+    set((PAGE, DEVICE_END), rights.device)?;
     for bank in &ram.banks {
         set(pages(*bank), rights.read_write)?;
     }
