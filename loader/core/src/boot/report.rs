@@ -91,7 +91,7 @@ pub fn memory_map(layout: &Layout, memory: &Memory) -> Vec<String> {
 }
 
 fn range(region: Region) -> String {
-    format!("{:010x}..{:010x}", region.start().get(), region.end().get())
+    format!("{:#012x}..{:#012x}", region.start().get(), region.end().get())
 }
 
 /// A length for people, as U-Boot prints it: `1.2 MiB`, `64 KiB`, `12 Bytes`, rounded to a tenth.

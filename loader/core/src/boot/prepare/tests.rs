@@ -71,14 +71,14 @@ fn the_map_of_the_document() {
     assert_eq!(
         text(memory_map(&prepared.layout, &memory)),
         "\
-0040000000..0080000000      1 GiB  RAM
-0040080000..0040192233    1.1 MiB    xen-Image (/chosen/dom0)
-0041280000..0041281471    5.1 KiB    the device tree
-0041400000..0041530000    1.2 MiB    xen (with BSS)
-0042000000..00421a09fc    1.6 MiB    Image-DomU (/chosen/domU1/module@42000000)
-0043000000..00430f4240  976.6 KiB    ramdisk-DomU (/chosen/domU1/module@43000000)
-0049000000..004900d431     53 KiB    xen-rootfs.cpio.gz (ramdisk)
-007f000000..0080000000     16 MiB    [the loader]
+0x0040000000..0x0080000000      1 GiB  RAM
+0x0040080000..0x0040192233    1.1 MiB    xen-Image (/chosen/dom0)
+0x0041280000..0x0041281471    5.1 KiB    the device tree
+0x0041400000..0x0041530000    1.2 MiB    xen (with BSS)
+0x0042000000..0x00421a09fc    1.6 MiB    Image-DomU (/chosen/domU1/module@42000000)
+0x0043000000..0x00430f4240  976.6 KiB    ramdisk-DomU (/chosen/domU1/module@43000000)
+0x0049000000..0x004900d431     53 KiB    xen-rootfs.cpio.gz (ramdisk)
+0x007f000000..0x0080000000     16 MiB    [the loader]
 "
     );
 }

@@ -24,10 +24,10 @@ Linux   image    Image      0x40400000  8192
 Linux   dtb                 0x42800000  4452
 Linux   ramdisk  initrd.gz  0x43000000    13
 
-0040000000..0044000000     64 MiB  RAM
-0040400000..0040410000     64 KiB    Image (with BSS)
-0042800000..0042801164    4.3 KiB    the device tree
-0043000000..004300000d   13 Bytes    initrd.gz (ramdisk)
+0x0040000000..0x0044000000     64 MiB  RAM
+0x0040400000..0x0040410000     64 KiB    Image (with BSS)
+0x0042800000..0x0042801164    4.3 KiB    the device tree
+0x0043000000..0x004300000d   13 Bytes    initrd.gz (ramdisk)
 
 Starting kernel ...
 
