@@ -2,7 +2,7 @@
 
 use super::error::EditError;
 use super::tree::{Node, NodeId, Property, Reservation, Tree};
-use super::{MAX_DEPTH, MAX_NODES, is_node_name, is_property_name};
+use super::{MAX_DEPTH, MAX_NODES, MAX_RESERVATIONS, is_node_name, is_property_name};
 use alloc::vec::Vec;
 
 impl Tree {
@@ -164,10 +164,13 @@ impl Tree {
     /// Adds an entry to the memory reservation block.
     ///
     /// # Errors
-    /// [`EditError::BadReservation`] if it is empty or goes beyond 64 bits.
+    /// [`EditError::BadReservation`] if it is empty or goes beyond 64 bits, [`EditError::TooManyReservations`].
     pub fn add_reservation(&mut self, address: u64, size: u64) -> Result<(), EditError> {
         if size == 0 || address.checked_add(size).is_none() {
             return Err(EditError::BadReservation { address, size });
+        }
+        if self.reservations.len() >= MAX_RESERVATIONS {
+            return Err(EditError::TooManyReservations);
         }
         self.reservations.push(Reservation { address, size });
         Ok(())

@@ -3,6 +3,7 @@
 //! The crate holds names to the letter of the specification. Real trees do not (`__symbols__`, node and property names
 //! of more than 31 characters), so names that it refuses go in under a stand-in and are put right in the finished blob.
 
+use super::MAX_BLOCK_LEN;
 use super::error::EmitError;
 use super::tree::{Node, Reservation, Tree};
 use alloc::collections::BTreeMap;
@@ -14,6 +15,7 @@ use vm_fdt::{FdtReserveEntry, FdtWriter, FdtWriterNode};
 const TOTALSIZE: usize = 4;
 const OFF_DT_STRUCT: usize = 8;
 const SIZE_DT_STRINGS: usize = 32;
+const SIZE_DT_STRUCT: usize = 36;
 
 /// Any property name that the crate takes: its strings block is likely to have this one in any case.
 const PROPERTY_STAND_IN: &str = "reg";
@@ -23,7 +25,8 @@ impl Tree {
     /// later stage can edit the blob in place.
     ///
     /// # Errors
-    /// [`EmitError::TooLarge`] if the blob would have 4 GiB or more. [`EmitError::Writer`] if `vm-fdt` refuses.
+    /// [`EmitError::BlockTooLarge`] if the blob could not be read again, [`EmitError::TooLarge`] if it would have 4 GiB or more with its
+    /// slack, [`EmitError::Writer`] if `vm-fdt` refuses.
     pub fn emit(&self, slack: usize) -> Result<Vec<u8>, EmitError> {
         let mut blob = self.emit_exact()?;
         let len = blob.len().checked_add(slack).ok_or(EmitError::TooLarge)?;
@@ -142,6 +145,11 @@ impl<'a> Writer<'a> {
             patch(&mut blob, structs.saturating_add(*at), &offset.to_be_bytes());
         }
         patch(&mut blob, SIZE_DT_STRINGS, &strings_len.to_be_bytes());
+        for (block, size) in [("structure", field(&blob, SIZE_DT_STRUCT)), ("strings", strings_len)] {
+            if usize::try_from(size).is_ok_and(|size| size > MAX_BLOCK_LEN) {
+                return Err(EmitError::BlockTooLarge { block, size });
+            }
+        }
         Ok(blob)
     }
 }

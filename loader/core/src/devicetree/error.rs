@@ -143,6 +143,9 @@ pub enum EditError {
     /// The tree is full.
     #[error("the tree already has {MAX_NODES} nodes")]
     TooManyNodes,
+    /// The memory reservation block is full.
+    #[error("the tree already has {MAX_RESERVATIONS} memory reservations")]
+    TooManyReservations,
     /// The reservation is empty or goes beyond 64 bits.
     #[error("memory reservation {address:#x} + {size:#x} is empty or goes beyond the address space")]
     BadReservation {
@@ -244,6 +247,14 @@ pub enum EmitError {
     /// The blob would have more than 4 GiB.
     #[error("the devicetree would not fit 32-bit offsets")]
     TooLarge,
+    /// One of the blocks would be larger than what can be read again.
+    #[error("the {block} block would have {size:#x} bytes, the limit is {MAX_BLOCK_LEN:#x}")]
+    BlockTooLarge {
+        /// Which block.
+        block: &'static str,
+        /// Its size in bytes.
+        size: u32,
+    },
 }
 
 /// Words that are no value for a property.

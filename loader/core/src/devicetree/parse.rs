@@ -205,7 +205,7 @@ impl<'a> Walk<'a> {
             let result = match token {
                 BEGIN_NODE => self.begin_node(),
                 PROP => self.property(),
-                END_NODE => self.open.pop().map(|_| ()).ok_or(Kind::MisplacedToken("END_NODE")),
+                END_NODE => self.end_node(),
                 NOP => Ok(()),
                 END => return self.finish().map_err(|kind| error(kind, offset)),
                 other => Err(Kind::BadToken(other)),
@@ -263,6 +263,16 @@ impl<'a> Walk<'a> {
         }
         self.root_seen = true;
         self.open.push(self.tree.root());
+        Ok(())
+    }
+
+    fn end_node(&mut self) -> Result<(), ParseErrorKind> {
+        let id = self.open.pop().ok_or(Kind::MisplacedToken("END_NODE"))?;
+        if let Some(node) = self.tree.node_mut(id) {
+            // Vectors that grew have room to spare, over a whole tree as much again as it needs.
+            node.properties.shrink_to_fit();
+            node.children.shrink_to_fit();
+        }
         Ok(())
     }
 

@@ -4,6 +4,8 @@ mod blobs;
 
 use super::*;
 use alloc::format;
+use alloc::string::ToString;
+use alloc::vec;
 use alloc::vec::Vec;
 
 fn sample() -> Tree {
@@ -197,4 +199,23 @@ fn overlapping_reservations_are_merged_when_written() {
         },
     ];
     assert_eq!(again.reservations(), expected);
+}
+
+#[test]
+fn a_tree_that_can_be_written_can_be_read_again() {
+    let mut tree = Tree::new();
+    for entry in 0..MAX_RESERVATIONS as u64 {
+        tree.add_reservation(entry * 16, 8).unwrap();
+    }
+    assert_eq!(tree.add_reservation(0, 8), Err(EditError::TooManyReservations));
+    // Five tokens, the root's name, the property's length and name.
+    let room = MAX_BLOCK_LEN - 28;
+    tree.set(tree.root(), "p", &vec![0; room]).unwrap();
+    assert!(Tree::parse(&tree.emit(0).unwrap()).is_ok());
+    tree.set(tree.root(), "p", &vec![0; room + 4]).unwrap();
+    let error = tree.emit(0).err().map(|error| error.to_string());
+    assert_eq!(
+        error.as_deref(),
+        Some("the structure block would have 0x200004 bytes, the limit is 0x200000")
+    );
 }
