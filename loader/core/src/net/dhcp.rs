@@ -133,13 +133,17 @@ impl Client {
 
     /// Writes the message that is due at `now` into `buffer` and gives its length; `None` if none is.
     pub fn poll(&mut self, now: Instant, buffer: &mut [u8]) -> Option<usize> {
-        if self.result.is_some() || now < self.again_at {
+        if self.result.is_some() {
             return None;
         }
+        // First: a server that offers and refuses for ever puts the next question off each time.
         if now.since(self.started) >= PATIENCE {
             self.result = Some(Err(DhcpError::NoAnswer {
                 broadcasts: self.broadcasts,
             }));
+            return None;
+        }
+        if now < self.again_at {
             return None;
         }
         if matches!(self.state, State::Requesting { tries: REQUESTS, .. }) {

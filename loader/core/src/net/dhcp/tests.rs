@@ -329,3 +329,22 @@ fn a_server_that_offers_but_never_acknowledges_is_given_up_too() {
     }
     panic!("endless");
 }
+
+#[test]
+fn a_server_that_offers_and_refuses_for_ever_is_given_up_too() {
+    let mut bench = Bench::new();
+    let mut transaction = TRANSACTION;
+    for _ in 0..60_000 {
+        transaction = bench.sent().map_or(transaction, |sent| sent.transaction);
+        for ahead in 0..2 {
+            bench.take(&Reply::from_server(OFFER, transaction.wrapping_add(ahead)));
+            bench.take(&Reply::from_server(NAK, transaction.wrapping_add(ahead)));
+        }
+        transaction = transaction.wrapping_add(2);
+        bench.wait(1);
+        if let Some(result) = bench.client.result() {
+            return assert!(result.is_err());
+        }
+    }
+    panic!("endless");
+}
