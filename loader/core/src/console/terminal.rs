@@ -12,6 +12,10 @@ pub const CTRL_C: u8 = 0x03;
 /// How many typed-ahead bytes are kept; more are dropped.
 const TYPE_AHEAD: usize = 16 * 1024;
 
+/// How many bytes are taken in at a time: more than a receiver holds. One that never runs empty, by a flood or a defect, must not keep
+/// the loader from its work.
+const BURST: usize = 1024;
+
 /// How many bytes are sent between two looks at the receiver: half of a PL011's FIFO in its smallest version.
 const PIECE: usize = 8;
 
@@ -36,7 +40,8 @@ impl Terminal {
     /// Takes all received bytes out of the hardware, so that none is lost while a command runs. A Ctrl-C among them is
     /// remembered for [`Terminal::interrupted`] and discards what was typed before it.
     pub fn poll(&mut self) {
-        while let Some(byte) = self.console.read() {
+        for _ in 0..BURST {
+            let Some(byte) = self.console.read() else { return };
             if byte == CTRL_C {
                 self.interrupted = true;
                 self.ahead.clear();
@@ -163,5 +168,26 @@ mod tests {
         wire.type_in("\x03");
         assert_eq!(terminal.read(), Some(CTRL_C));
         assert_eq!(terminal.read(), None);
+    }
+
+    /// A receiver whose status says for ever that there is another byte.
+    struct Stuck;
+
+    impl Console for Stuck {
+        fn write(&mut self, _bytes: &[u8]) {}
+
+        fn read(&mut self) -> Option<u8> {
+            Some(b'x')
+        }
+
+        fn flush(&mut self) {}
+    }
+
+    #[test]
+    fn a_receiver_that_never_runs_empty_does_not_stop_the_loader() {
+        let mut terminal = Terminal::new(Box::new(Stuck));
+        assert!(!terminal.interrupted());
+        terminal.write_bytes(b"still here");
+        assert_eq!(terminal.read(), Some(b'x'));
     }
 }
