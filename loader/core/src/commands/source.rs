@@ -8,7 +8,7 @@ use super::Command;
 use super::start::{file_at, readable};
 use crate::context::{Args, CommandError, CommandResult, Context};
 use crate::image::uimage::{self, Type};
-use crate::shell;
+use crate::shell::{self, SOURCE_LIMIT};
 
 pub(crate) const COMMAND: Command = Command {
     name: "source",
@@ -55,9 +55,21 @@ fn script(context: &Context, address: PhysAddr) -> Result<String, CommandError> 
     if file_at(context, address).is_none() {
         return Err(refused("it is no uImage, and no file was loaded there".to_string()));
     }
+    within_limit(bytes).map_err(refused)?;
     let text = core::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
     text.map(ToString::to_string)
         .ok_or_else(|| refused("it is neither a uImage nor plain text".to_string()))
+}
+
+/// The shell would refuse a longer script; a copy of a large file would take more than the heap has before it came to that.
+fn within_limit(text: &[u8]) -> Result<(), String> {
+    let len = text.len();
+    if len > SOURCE_LIMIT {
+        return Err(alloc::format!(
+            "{len} bytes of script are over the limit of {SOURCE_LIMIT}"
+        ));
+    }
+    Ok(())
 }
 
 /// The text of a `mkimage -T script`: the first part of its data, without the padding.
@@ -70,6 +82,7 @@ fn packed(bytes: &[u8], refused: impl Fn(String) -> CommandError) -> Result<Stri
     let (parts, offset) = header.parts(data).map_err(|error| refused(error.to_string()))?;
     let len = parts.first().and_then(|len| usize::try_from(*len).ok()).unwrap_or(0);
     let text = data.get(offset..).and_then(|rest| rest.get(..len)).unwrap_or_default();
+    within_limit(text).map_err(&refused)?;
     let text = core::str::from_utf8(text).map_err(|error| {
         refused(alloc::format!(
             "the script is not text from byte {} on",
@@ -137,6 +150,13 @@ mod tests {
         };
         bench.context.env.set_hex("loadaddr", RAM);
         assert!(refused(&mut bench).contains("no file was loaded there"));
+        let large = alloc::vec![b' '; super::SOURCE_LIMIT + 1];
+        for file in [large.clone(), script(core::str::from_utf8(&large).unwrap())] {
+            load(&mut bench, "large", &file);
+            assert!(
+                refused(&mut bench).contains("large at 0x40000000: 65537 bytes of script are over the limit of 65536")
+            );
+        }
         load(&mut bench, "noise", b"a\0b");
         assert!(refused(&mut bench).contains("noise at 0x40000000: it is neither a uImage nor plain text"));
         load(
