@@ -83,6 +83,27 @@ pub type CommandResult = Result<Status, CommandError>;
 /// A command's words: `args[0]` is its name as typed.
 pub type Args<'a> = &'a [String];
 
+/// A terminal that shows control characters instead of obeying them.
+struct Visible<'a>(&'a mut Terminal);
+
+impl fmt::Write for Visible<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        for piece in text.split_inclusive(is_steering) {
+            let steering = piece.chars().next_back().filter(|last| is_steering(*last));
+            let plain = steering.and_then(|last| piece.strip_suffix(last)).unwrap_or(piece);
+            self.0.write_str(plain)?;
+            if let Some(steering) = steering {
+                write!(self.0, "{}", steering.escape_default())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn is_steering(c: char) -> bool {
+    c.is_control() && !matches!(c, '\n' | '\t')
+}
+
 impl fmt::Write for Context {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.terminal.write_str(text)
@@ -121,10 +142,11 @@ impl Context {
         Ok(number.value)
     }
 
-    /// Prints a line. The console cannot fail, so neither can this.
+    /// Prints a line, or several. The console cannot fail, so neither can this. A word in it may come from a script, a server or a file:
+    /// control characters other than line ends and tabs are shown escaped, so that none steers the terminal.
     pub fn say(&mut self, line: fmt::Arguments<'_>) {
         // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
-        let _ = fmt::Write::write_fmt(&mut self.terminal, line);
+        let _ = fmt::Write::write_fmt(&mut Visible(&mut self.terminal), line);
         self.terminal.write_bytes(b"\r\n");
     }
 

@@ -47,6 +47,9 @@ pub enum SyntaxErrorKind {
         /// The limit.
         limit: usize,
     },
+    /// More words than [`super::PIECE_LIMIT`].
+    #[error("the scripts that run have more than {} words", super::PIECE_LIMIT)]
+    TooManyPieces,
 }
 
 /// What is wrong, and where.

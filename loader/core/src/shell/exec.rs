@@ -4,7 +4,7 @@ use alloc::string::String;
 
 use super::ast::{Assignment, Command, Connector, List, Simple, Step};
 use super::expand::{ExpandError, Variables};
-use super::{lookup, parser};
+use super::{PIECE_LIMIT, lookup, parser};
 use crate::context::{CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
 
@@ -27,6 +27,8 @@ pub struct State {
     pub repeating: bool,
     scripts: u8,
     nesting: u8,
+    /// How many more pieces the words of scripts may have.
+    pieces_left: usize,
 }
 
 impl Default for State {
@@ -38,6 +40,7 @@ impl Default for State {
             repeating: false,
             scripts: 0,
             nesting: 0,
+            pieces_left: PIECE_LIMIT,
         }
     }
 }
@@ -52,10 +55,14 @@ pub fn execute(context: &mut Context, source: &str) -> CommandResult {
         let message = alloc::format!("scripts run one another more than {SCRIPT_DEPTH} deep");
         return Err(CommandError::failed(message));
     }
-    let script = parser::parse(source).map_err(|error| CommandError::failed(error.report(source)))?;
+    let outside = context.shell.pieces_left;
+    let (script, pieces_left) =
+        parser::parse_within(source, outside).map_err(|error| CommandError::failed(error.report(source)))?;
+    context.shell.pieces_left = pieces_left;
     context.shell.scripts = context.shell.scripts.saturating_add(1);
     let result = list(context, &script);
     context.shell.scripts = context.shell.scripts.saturating_sub(1);
+    context.shell.pieces_left = outside;
     if let Err(CommandError::Exit(status)) = result {
         context.shell.status = status;
         return Ok(status);

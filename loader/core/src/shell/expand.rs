@@ -13,6 +13,9 @@ use crate::env::{EnvError, Environment};
 /// How many bytes all words of one command may take.
 pub const EXPANSION_LIMIT: usize = 256 * 1024;
 
+/// What a word counts for besides its text: what it takes of the heap.
+const WORD_COST: usize = 32;
+
 /// Why words cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum ExpandError {
@@ -144,7 +147,7 @@ impl Variables<'_> {
 struct Fields {
     done: Vec<String>,
     current: Option<String>,
-    /// Bytes in all words.
+    /// Bytes in all words, and what the words themselves count for.
     len: usize,
 }
 
@@ -165,13 +168,19 @@ impl Fields {
         let mut pieces = value.split(is_separator);
         self.push(pieces.next().unwrap_or_default(), false);
         for piece in pieces {
+            if self.len > EXPANSION_LIMIT {
+                return;
+            }
             self.end_field();
             self.push(piece, false);
         }
     }
 
     fn end_field(&mut self) {
-        self.done.extend(self.current.take());
+        if let Some(word) = self.current.take() {
+            self.len = self.len.saturating_add(WORD_COST);
+            self.done.push(word);
+        }
     }
 }
 

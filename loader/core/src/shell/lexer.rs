@@ -49,21 +49,33 @@ pub struct Token {
 pub struct Lexer<'a> {
     source: &'a str,
     at: usize,
+    /// How many more pieces the words may have.
+    pieces_left: usize,
 }
 
 type Parts = Vec<Part>;
 
 impl<'a> Lexer<'a> {
-    /// A lexer at the start of `source`.
+    /// A lexer at the start of `source`, whose words may have up to `pieces` pieces.
     #[must_use]
-    pub fn new(source: &'a str) -> Self {
-        Self { source, at: 0 }
+    pub fn new(source: &'a str, pieces: usize) -> Self {
+        Self {
+            source,
+            at: 0,
+            pieces_left: pieces,
+        }
+    }
+
+    /// How many more pieces the words may have.
+    #[must_use]
+    pub fn pieces_left(&self) -> usize {
+        self.pieces_left
     }
 
     /// The next token; [`TokenKind::End`] for ever after the last.
     ///
     /// # Errors
-    /// [`SyntaxError`] for an unterminated quote or substitution, and for a lone `&` or `|`.
+    /// [`SyntaxError`] for an unterminated quote or substitution, for a lone `&` or `|`, and for one piece too many.
     pub fn next_token(&mut self) -> Result<Token, SyntaxError> {
         self.skip_blanks();
         let start = self.at;
@@ -166,8 +178,19 @@ impl<'a> Lexer<'a> {
                     push_text(&mut parts, text, false);
                 }
             }
+            self.check_pieces(parts.len())?;
         }
+        self.pieces_left = self.pieces_left.saturating_sub(parts.len());
+        parts.shrink_to_fit();
         Ok(parts)
+    }
+
+    /// Whether the word at hand may have `count` pieces.
+    fn check_pieces(&self, count: usize) -> Result<(), SyntaxError> {
+        match count <= self.pieces_left {
+            true => Ok(()),
+            false => Err(self.error(SyntaxErrorKind::TooManyPieces, self.at)),
+        }
     }
 
     /// A backslash outside of quotes makes the next character an ordinary one; before a line end it joins the lines.
@@ -212,6 +235,7 @@ impl<'a> Lexer<'a> {
                     push_text(parts, text, true);
                 }
             }
+            self.check_pieces(parts.len())?;
         }
         self.bump();
         Ok(())

@@ -4,11 +4,11 @@ use alloc::borrow::ToOwned;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::SOURCE_LIMIT;
 use super::ast::{Assignment, Command, Connector, List, Part, Simple, Step, Word};
 use super::error::{SyntaxError, SyntaxErrorKind};
 use super::lexer::{Lexer, Token, TokenKind, is_variable_name};
 use super::span::Span;
+use super::{PIECE_LIMIT, SOURCE_LIMIT};
 
 /// How deep compound commands may stand within one another.
 const DEPTH: u8 = 32;
@@ -23,6 +23,14 @@ const KEYWORDS: &[&str] = &[
 /// # Errors
 /// [`SyntaxError`] with the place; [`SyntaxError::wants_more`] tells whether more text could complete it.
 pub fn parse(source: &str) -> Result<List, SyntaxError> {
+    parse_within(source, PIECE_LIMIT).map(|(list, _)| list)
+}
+
+/// Parses a whole script whose words may have up to `pieces` pieces, and says how many of them are left.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_within(source: &str, pieces: usize) -> Result<(List, usize), SyntaxError> {
     if source.len() > SOURCE_LIMIT {
         let kind = SyntaxErrorKind::TooLong {
             len: source.len(),
@@ -33,12 +41,12 @@ pub fn parse(source: &str) -> Result<List, SyntaxError> {
             span: Span::default(),
         });
     }
-    let mut lexer = Lexer::new(source);
+    let mut lexer = Lexer::new(source, pieces);
     let token = lexer.next_token()?;
     let mut parser = Parser { lexer, token, depth: 0 };
     let list = parser.list()?;
     match parser.token.kind {
-        TokenKind::End => Ok(list),
+        TokenKind::End => Ok((list, parser.lexer.pieces_left())),
         _ => Err(parser.unexpected()),
     }
 }
@@ -278,6 +286,8 @@ impl Parser<'_> {
                 None => simple.words.push(word),
             }
         }
+        simple.words.shrink_to_fit();
+        simple.assignments.shrink_to_fit();
         if simple == Simple::default() {
             return Err(self.unexpected());
         }

@@ -7,6 +7,7 @@ use crate::commands::testing::Bench;
 use crate::console::Terminal;
 use crate::console::terminal::CTRL_C;
 use crate::context::{CommandError, Status};
+use crate::shell::PIECE_LIMIT;
 use crate::shell::exec::{NESTING, SCRIPT_DEPTH};
 
 /// The status of each line, as U-Boot's own `test/hush/list.c` demands of its present parser, but for mixed lists, where
@@ -241,4 +242,64 @@ fn ctrl_c_ends_any_loop() {
         let result = crate::shell::execute(&mut bench.context, script);
         assert_eq!(result, Err(CommandError::Interrupted), "{script}");
     }
+}
+
+#[test]
+fn words_of_a_script_do_not_steer_the_terminal() {
+    let mut bench = Bench::new();
+    let script = "\x1b]0;x\x07; \u{9b}2J; md \x1b[2J; setenv \x1b\x08 1; fdt addr \x1bc; for \x1b in a; do b; done";
+    for part in script.split("; ").chain([script]) {
+        bench.context.env.set("s", part).unwrap();
+        bench.enter("run s");
+        bench.wire.type_in("run s\r");
+        while bench.repl.poll(&mut bench.context) {}
+        let output = bench.wire.take_output();
+        assert!(
+            output
+                .chars()
+                .all(|c| !c.is_control() || matches!(c, '\r' | '\n' | '\t')),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn scripts_have_so_many_words_and_no_more() {
+    let mut bench = Bench::new();
+    let limit = "the scripts that run have more than 16384 words";
+    let script = "a;".repeat(PIECE_LIMIT / 2);
+    bench.context.env.set("s", &script).unwrap();
+    bench.context.env.set("t", "run s; true;").unwrap();
+    let output = bench.enter("run t");
+    assert!(!output.contains(limit));
+    bench.context.env.set("s", &script.repeat(2)).unwrap();
+    assert!(bench.enter("run s").contains(limit));
+    for script in [
+        "$a".repeat(PIECE_LIMIT + 1),
+        ["\"", &"$a".repeat(PIECE_LIMIT + 1), "\""].concat(),
+    ] {
+        bench.context.env.set("s", &script).unwrap();
+        assert!(bench.enter("run s").contains(limit));
+    }
+    bench.context.env.set("s", "run t; run t").unwrap();
+    bench
+        .context
+        .env
+        .set(
+            "t",
+            &["for i in a; do ", &"true;".repeat(PIECE_LIMIT / 3), " run u; done"].concat(),
+        )
+        .unwrap();
+    bench.context.env.set("u", "run v").unwrap();
+    bench
+        .context
+        .env
+        .set("v", &"true;".repeat(PIECE_LIMIT / 3 * 2))
+        .unwrap();
+    assert_eq!(
+        bench.enter("run s").matches(limit).count(),
+        2,
+        "the limit holds for all together, and is given back"
+    );
+    bench.dialogue("=> echo still here\nstill here\n");
 }

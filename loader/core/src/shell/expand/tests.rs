@@ -84,3 +84,12 @@ fn growth_is_bounded() {
         "the words of this command take more than 262144 bytes after ${big}"
     );
 }
+
+#[test]
+fn many_small_words_count_for_what_they_take() {
+    let mut bench = Bench::new();
+    bench.env.set("many", &"x ".repeat(EXPANSION_LIMIT / 4)).unwrap();
+    assert!(bench.words("$many").unwrap_err().contains("after ${many}"));
+    bench.env.set("some", &"x ".repeat(7000)).unwrap();
+    assert!(bench.words("$some").is_ok());
+}

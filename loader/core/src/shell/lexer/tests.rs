@@ -6,7 +6,7 @@ use crate::shell::ast::{FallbackRule, Part};
 
 /// The tokens in a notation of their own: literals as they are, quoted ones in «», variables in {}.
 fn tokens(source: &str) -> Result<Vec<String>, String> {
-    let mut lexer = Lexer::new(source);
+    let mut lexer = Lexer::new(source, 100);
     let mut out = Vec::new();
     loop {
         let token = lexer.next_token().map_err(|error| error.to_string())?;
