@@ -1,5 +1,17 @@
 //! The loader as a host program: the same core as the firmware, over folders, files and a simulated network.
+//!
+//! [`run()`] is the program; [`machine`] is a small machine for tests of the network commands.
 #![forbid(unsafe_code)]
 
+mod board_tree;
+mod host_console;
 pub mod lan;
 pub mod machine;
+pub mod options;
+mod power;
+mod ram;
+pub mod run;
+mod script;
+mod simulation;
+
+pub use run::run;

@@ -11,6 +11,7 @@ mod tftp_server;
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -109,6 +110,14 @@ impl Lan {
             .as_mut()
             .expect("there is a server")
             .add(name, bytes.to_vec());
+    }
+
+    /// Has the TFTP server serve the host's files in `folder`.
+    ///
+    /// # Panics
+    /// If the host's TFTP server was taken away.
+    pub fn serve(&self, folder: PathBuf) {
+        self.host().tftp.as_mut().expect("there is a server").serve(folder);
     }
 
     /// Plugs the cable in or out.

@@ -3,7 +3,9 @@
 //! It shares no code with the client that it tests.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::SocketAddrV4;
+use std::path::{Component, Path, PathBuf};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -77,6 +79,7 @@ struct Session {
 #[derive(Debug)]
 pub struct TftpServer {
     files: BTreeMap<String, Rc<Vec<u8>>>,
+    folder: Option<PathBuf>,
     habits: Habits,
     sessions: BTreeMap<u16, Session>,
     next_port: u16,
@@ -91,6 +94,7 @@ impl TftpServer {
     pub fn new(habits: Habits) -> Self {
         Self {
             files: BTreeMap::new(),
+            folder: None,
             habits,
             sessions: BTreeMap::new(),
             next_port: 40000,
@@ -101,6 +105,11 @@ impl TftpServer {
     /// Gives it a file.
     pub fn add(&mut self, name: &str, bytes: Vec<u8>) {
         self.files.insert(name.to_owned(), Rc::new(bytes));
+    }
+
+    /// Has it serve the host's files in and below `folder`, as they are at the time of a request.
+    pub fn serve(&mut self, folder: PathBuf) {
+        self.folder = Some(folder);
     }
 
     /// Makes it forget all transfers, as a restart does.
@@ -210,8 +219,9 @@ impl TftpServer {
         let [name, _mode, options @ ..] = words.as_slice() else {
             return reply(error(4, "Illegal TFTP operation"));
         };
-        let Some(file) = self.files.get(name) else {
-            return reply(error(1, "File not found"));
+        let file = match self.file(name) {
+            Ok(file) => file,
+            Err((code, text)) => return reply(error(code, &text)),
         };
         let asked: Vec<(&str, &str)> = options
             .chunks_exact(2)
@@ -220,7 +230,7 @@ impl TftpServer {
         if self.habits.refuses_options && !asked.is_empty() {
             return reply(error(8, "Option negotiation failed"));
         }
-        let mut session = Session::new(client, Rc::clone(file), self.habits.timeout);
+        let mut session = Session::new(client, file, self.habits.timeout);
         if self.habits.options {
             session.negotiate(&asked, &self.habits);
         }
@@ -234,6 +244,25 @@ impl TftpServer {
                 bytes,
             })
             .collect()
+    }
+
+    /// The file of that name, or the error packet's code and text.
+    fn file(&self, name: &str) -> Result<Rc<Vec<u8>>, (u8, String)> {
+        let not_found = || (1, "File not found".to_owned());
+        if let Some(file) = self.files.get(name) {
+            return Ok(Rc::clone(file));
+        }
+        let folder = self.folder.as_ref().ok_or_else(not_found)?;
+        // As servers that change their root do: /x is x, and nothing is above.
+        let path = Path::new(name.trim_start_matches('/'));
+        if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err((2, "Access violation".to_owned()));
+        }
+        match std::fs::read(folder.join(path)) {
+            Ok(bytes) => Ok(Rc::new(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(not_found()),
+            Err(error) => Err((0, error.to_string())),
+        }
     }
 }
 
