@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use hal::system::BusFault;
+use hal::system::{BusFault, Fault};
 use hal::{ExceptionLevel, HandOver, PhysAddr, Region, System, Width};
 
 /// How the loader came to its end.
@@ -80,6 +80,9 @@ impl System for Processor {
     }
 
     fn sync_instructions(&mut self, _region: Region) {}
+
+    /// There is no code here that could fault.
+    fn provoke(&mut self, _fault: Fault) {}
 
     fn hand_over(&mut self, request: &HandOver) {
         self.ending.set(End::Jump(request.clone()));
