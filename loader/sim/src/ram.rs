@@ -1,5 +1,6 @@
 //! RAM that costs the host only the pages that are touched.
 
+use std::collections::TryReserveError;
 use std::ops::Range;
 
 use hal::{Ram, Region};
@@ -9,9 +10,21 @@ pub(crate) struct SparseRam(Vec<(Region, Vec<u8>)>);
 
 impl SparseRam {
     /// RAM with the given banks, which must not touch: a file that spans two is in one piece only within one.
-    pub(crate) fn new(banks: &[Region]) -> Self {
-        let bank = |bank: &Region| (*bank, vec![0; usize::try_from(bank.len()).unwrap_or(0)]);
-        Self(banks.iter().map(bank).collect())
+    ///
+    /// # Errors
+    /// If the host does not give so much.
+    pub(crate) fn new(banks: &[Region]) -> Result<Self, TryReserveError> {
+        let mut ram = Vec::new();
+        for bank in banks {
+            let len = usize::try_from(bank.len()).unwrap_or(usize::MAX);
+            // `vec!` gives untouched zeros, but aborts where there is no room; this asks first. A compiler that saw that
+            // the room is not used would not ask.
+            let mut room: Vec<u8> = Vec::new();
+            room.try_reserve_exact(len)?;
+            drop(std::hint::black_box(room));
+            ram.push((*bank, vec![0; len]));
+        }
+        Ok(Self(ram))
     }
 }
 
@@ -71,11 +84,16 @@ mod tests {
 
     #[test]
     fn only_what_is_in_one_bank_can_be_had() {
-        let mut ram = SparseRam::new(&[region(0x1000, 0x1000), region(0x3000, 0x1000)]);
+        let mut ram = SparseRam::new(&[region(0x1000, 0x1000), region(0x3000, 0x1000)]).unwrap();
         ram.bytes_mut(region(0x3ffe, 2)).unwrap().copy_from_slice(b"xy");
         assert_eq!(ram.bytes(region(0x3ffc, 4)), Some(&b"\0\0xy"[..]));
         assert_eq!(ram.bytes(region(0x3ffe, 3)), None);
         assert_eq!(ram.bytes(region(0x1fff, 0x1002)), None);
         assert_eq!(ram.bytes(region(0xfff, 1)), None);
+    }
+
+    #[test]
+    fn more_than_the_host_has_is_refused() {
+        assert!(SparseRam::new(&[region(0, 1 << 62)]).is_err());
     }
 }

@@ -1,5 +1,6 @@
 //! A board in memory: from the command line to a loader that can be told what to do.
 
+use std::collections::TryReserveError;
 use std::fmt::Display;
 use std::fs;
 use std::io;
@@ -68,6 +69,14 @@ pub enum BuildError {
     /// The device tree's RAM cannot be made.
     #[error("the device tree describes {0} MiB of RAM, the simulation takes from 64 MiB to 16 GiB")]
     RamSize(u64),
+    /// The host has less memory than the machine.
+    #[error("{mib} MiB of RAM for the machine: {source}")]
+    HostMemory {
+        /// What the machine needs.
+        mib: u64,
+        /// What the host says.
+        source: TryReserveError,
+    },
     /// The device tree cannot be made, read or stored.
     #[error("the machine's device tree: {0}")]
     Tree(String),
@@ -168,7 +177,10 @@ fn memory(tree: &Tree, tree_address: Option<u64>) -> Result<Memory, BuildError> 
     if !(MIN_RAM..=MAX_RAM).contains(&size) {
         return Err(BuildError::RamSize(size >> 20));
     }
-    let mut ram = SparseRam::new(&banks);
+    let mut ram = SparseRam::new(&banks).map_err(|source| BuildError::HostMemory {
+        mib: size >> 20,
+        source,
+    })?;
     let blob = tree.emit(0).map_err(tree_error)?;
     let place = tree_address.and_then(|address| region((address, blob.len() as u64)));
     if let Some(bytes) = place.and_then(|place| ram.bytes_mut(place)) {
