@@ -520,3 +520,16 @@ fn a_cable_out_for_three_seconds_and_a_new_ethernet_address_are_survived() {
         assert_eq!(machine.status(), Status::Success, "{output}");
     }
 }
+
+/// smoltcp asks by ARP once a second at most: a script's next transfer must not have to ask again.
+#[test]
+fn a_transfer_right_after_another_does_not_wait_for_arp() {
+    let file = bytes(10_000, 5);
+    let mut machine = good(&file);
+    machine.enter("tftpboot 40200000 file");
+    let before = hal::Clock::now(&*machine.context.clock);
+    let output = machine.enter("tftpboot 40300000 file; tftpboot 40400000 file; ping 10.0.2.2");
+    let took = hal::Clock::now(&*machine.context.clock) - before;
+    assert_eq!(machine.status(), Status::Success, "{output}");
+    assert!(took < Duration::from_millis(500), "{took:?}");
+}

@@ -35,6 +35,9 @@ impl Network {
         while self.echo_socket().recv().is_ok() {}
         while pace.now().since(start) < PATIENCE {
             if pace.now() >= next {
+                if sequence > 0 {
+                    self.forget_neighbors();
+                }
                 sequence = sequence.wrapping_add(1);
                 request(self.echo_socket(), target, (identifier, sequence));
                 sent = pace.now();

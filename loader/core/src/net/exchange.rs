@@ -43,6 +43,8 @@ pub enum Route {
     Broadcast,
     /// To whom ARP finds, through the gateway if need be.
     Lookup,
+    /// The same, with ARP asked anew, because the last packet was not answered.
+    LookupAgain,
 }
 
 /// A datagram's addresses.

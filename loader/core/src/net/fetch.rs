@@ -152,8 +152,13 @@ impl Exchange for Transfer<'_> {
     }
 
     fn poll(&mut self, now: Instant, outbox: &mut Outbox) {
-        let transmit = self.first.take().or_else(|| self.client.poll(now));
-        put(outbox, &self.client, transmit, Route::Lookup);
+        match self.first.take() {
+            Some(first) => put(outbox, &self.client, Some(first), Route::Lookup),
+            None => {
+                let again = self.client.poll(now);
+                put(outbox, &self.client, again, Route::LookupAgain);
+            }
+        }
     }
 
     fn abort(&mut self, outbox: &mut Outbox) {

@@ -120,8 +120,12 @@ impl Network {
         &self.settings
     }
 
-    /// Takes on `settings`. What ARP found before is forgotten, so that each command finds the machines that are there now.
+    /// Takes on `settings`. If they are new, what ARP found before is forgotten; if they are not, it is kept: smoltcp asks once a
+    /// second at most, which the second of two commands would wait for. Who sends again has it forgotten ([`Network::forget_neighbors`]).
     pub fn configure(&mut self, settings: Settings) {
+        if self.settings == settings {
+            return;
+        }
         self.settings = settings;
         self.interface.set_hardware_addr(hardware(settings.mac()));
         let address = settings.address();
@@ -237,6 +241,11 @@ impl Network {
         self.sockets.get_mut(self.echo)
     }
 
+    /// Has ARP ask anew: who does not answer may have got another Ethernet address.
+    pub(super) fn forget_neighbors(&mut self) {
+        forget(&mut self.interface);
+    }
+
     pub(super) fn poll_interface(&mut self, now: Instant) {
         let mut adapter = Adapter {
             device: &mut *self.device,
@@ -273,7 +282,10 @@ impl Network {
         let destination_mac = match envelope.route {
             Route::Reply(mac) => mac,
             Route::Broadcast => BROADCAST,
-            Route::Lookup => {
+            Route::Lookup | Route::LookupAgain => {
+                if envelope.route == Route::LookupAgain {
+                    forget(&mut self.interface);
+                }
                 let socket = self.sockets.get_mut::<udp::Socket<'_>>(self.udp);
                 queue(socket, &envelope, payload);
                 return self.poll_interface(now);
@@ -292,6 +304,11 @@ impl Network {
             header.write(payload, frame);
         });
     }
+}
+
+fn forget(interface: &mut Interface) {
+    // smoltcp empties its neighbor cache when addresses are set.
+    interface.update_ip_addrs(|_| ());
 }
 
 /// Gives a datagram to smoltcp; one too many is lost.
