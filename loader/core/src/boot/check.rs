@@ -253,13 +253,15 @@ fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         .into_iter()
         .filter_map(|(node, start, len)| Some((node, Region::new(PhysAddr(start), len)?)));
     let parts = subject.layout.parts();
-    for (node, region) in reserved {
-        for part in parts.iter().filter(|part| part.region.overlaps(region)) {
+    let reserved: Vec<_> = reserved.collect();
+    for part in &parts {
+        // One is enough to move it away, and hundreds may lie over one another.
+        if let Some((node, region)) = reserved.iter().find(|(_, region)| part.region.overlaps(*region)) {
             findings.push(Finding::error(format_args!(
                 "{} at {} lies in {} at {region}",
                 part.what,
                 part.region,
-                subject.tree.path(node)
+                subject.tree.path(*node)
             )));
         }
     }
@@ -268,14 +270,13 @@ fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
 /// Entries of the blob's reservation block: exact ones are other loaders' marks for modules, partial ones mistakes.
 fn memory_reservations(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let parts = subject.layout.parts();
-    for entry in subject.tree.reservations() {
-        let Some(region) = Region::new(PhysAddr(entry.address), entry.size) else {
-            continue;
-        };
-        let hits = parts
-            .iter()
-            .filter(|part| part.region.overlaps(region) && !region.covers(part.region));
-        for part in hits {
+    let kept = subject.tree.reservations().iter();
+    let kept: Vec<Region> = kept
+        .filter_map(|entry| Region::new(PhysAddr(entry.address), entry.size))
+        .collect();
+    for part in &parts {
+        let partly = |region: &&Region| part.region.overlaps(**region) && !region.covers(part.region);
+        if let Some(region) = kept.iter().find(partly) {
             findings.push(Finding::warning(format_args!(
                 "{} at {} lies partly in {region}, which the tree's reservation block keeps",
                 part.what, part.region

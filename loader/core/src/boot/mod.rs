@@ -10,6 +10,7 @@
 
 pub mod check;
 pub mod handoff;
+mod limits;
 mod locate;
 pub mod map;
 pub mod patch;
@@ -23,6 +24,8 @@ mod testing;
 
 use alloc::string::{String, ToString};
 use core::fmt;
+
+pub use limits::TooMany;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ use super::map::Layout;
 use super::patch::{self, PatchError};
 use super::place::{self, Loaded, PlaceError};
 use super::plan::{Packing, Plan, Ramdisk};
-use super::{Finding, Severity, check};
+use super::{Finding, Severity, TooMany, check, limits};
 use crate::devicetree::{EditError, EmitError, ParseError, Tree};
 use crate::memory::{Memory, MemoryError};
 
@@ -44,6 +44,9 @@ pub enum PrepareError {
     /// The tree's blob is not in RAM.
     #[error("ERROR: Did not find a cmdline Flattened Device Tree\n{0}")]
     TreeMemory(MemoryError),
+    /// The tree describes too much.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// The tree cannot take an edit.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -91,6 +94,7 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         source,
     })?;
     let mut findings = Vec::new();
+    limits::check(&tree)?;
     findings.extend(written_over(memory, request.tree, &tree));
     patch::memory_node(&mut tree, memory, &mut findings)?;
     let ramdisk = match &request.ramdisk {

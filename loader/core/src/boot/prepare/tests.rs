@@ -1,4 +1,4 @@
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use hal::ExceptionLevel;
@@ -7,7 +7,7 @@ use super::super::place::Loaded;
 use super::super::plan::Packing;
 use super::super::plan::Ramdisk;
 use super::super::report::{memory_map, table};
-use super::super::testing::{VIRT, cpio, kernel, load, loaded, machine, printed, region, request};
+use super::super::testing::{VIRT, cpio, edited, kernel, load, loaded, machine, printed, region, request};
 use super::{PrepareError, Prepared, Request, prepare};
 use crate::boot::testing::xen;
 use crate::devicetree::Tree;
@@ -200,4 +200,88 @@ fn no_blob_makes_it_panic() {
         }
     }
     assert!(parsed > 500 && refused > 50, "{parsed} parsed, {refused} refused");
+}
+
+/// A tree that describes so much that comparing everything with everything would take the loader's time and heap.
+#[test]
+fn a_tree_that_describes_too_much_is_refused_at_once() {
+    let cells = |count: u32, size: u32| -> Vec<u8> {
+        let entry = |at: u32| [0, 0x4800_0000 + at * 0x20, 0, size];
+        (0..count).flat_map(entry).flat_map(u32::to_be_bytes).collect()
+    };
+    let refused = |edit: &dyn Fn(&mut Tree)| {
+        let blob = edited(DOCUMENT_VIRT, |tree| edit(tree));
+        let memory = machine(VIRT, &[(TREE, "xen.dtb", blob), (XEN, "xen", xen())]);
+        let request = request(&memory, XEN, TREE);
+        prepare(&memory, ExceptionLevel::El2, &request).unwrap_err().to_string()
+    };
+    let nodes = |tree: &mut Tree, compatible: &str| {
+        let chosen = tree.find("/chosen").unwrap();
+        for index in 0..7000 {
+            let node = tree
+                .add(chosen, &alloc::format!("n@{:x}", 0x4800_0000 + index))
+                .unwrap();
+            tree.set_strings(node, "compatible", &[compatible]).unwrap();
+        }
+    };
+    for compatible in ["multiboot,module", "xen,domain"] {
+        let error = refused(&|tree| nodes(tree, compatible));
+        assert!(error.starts_with("ERROR: the device tree describes 70"), "{error}");
+        assert!(error.ends_with(" domains and modules, the limit is 512"), "{error}");
+    }
+    let error = refused(&|tree| {
+        let memory = tree
+            .children(tree.root())
+            .find(|id| tree.name(*id).starts_with("memory"));
+        tree.set(memory.unwrap(), "reg", &cells(100_000, 0x10)).unwrap();
+    });
+    assert_eq!(
+        error,
+        "ERROR: the device tree describes 100000 memory banks, the limit is 256"
+    );
+    let error = refused(&|tree| {
+        let reserved = tree.ensure(tree.root(), "reserved-memory").unwrap();
+        tree.set_u32(reserved, "#size-cells", 2).unwrap();
+        tree.set_u32(reserved, "#address-cells", 2).unwrap();
+        let node = tree.add(reserved, "all").unwrap();
+        tree.set(node, "reg", &cells(100_000, 0x2000_0000)).unwrap();
+    });
+    assert_eq!(
+        error,
+        "ERROR: the device tree describes 100001 reserved regions, the limit is 512"
+    );
+}
+
+/// As much as a tree may describe, all of it wrong.
+#[test]
+fn what_is_said_of_the_worst_tree_is_bounded() {
+    let blob = edited(DOCUMENT_VIRT, |tree| {
+        let chosen = tree.find("/chosen").unwrap();
+        for index in 0..240 {
+            let node = tree
+                .add(chosen, &alloc::format!("m@{:x}", 0x4800_0000 + index))
+                .unwrap();
+            tree.set_strings(node, "compatible", &["multiboot,module"]).unwrap();
+            tree.set(node, "reg", &[0x48, 0, 0, 0, 0, 1, 0, 0]).unwrap();
+        }
+        let reserved = tree.ensure(tree.root(), "reserved-memory").unwrap();
+        tree.set_u32(reserved, "#size-cells", 2).unwrap();
+        tree.set_u32(reserved, "#address-cells", 2).unwrap();
+        for index in 0..511 {
+            let node = tree.add(reserved, &alloc::format!("r@{index:x}")).unwrap();
+            tree.set(node, "reg", &[0, 0, 0, 0, 0x47, 0xff, 0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0])
+                .unwrap();
+        }
+        for index in 0..1000 {
+            tree.add_reservation(0x4800_0010 + index, 0x1000_0000).unwrap();
+        }
+    });
+    let memory = machine(VIRT, &[(TREE, "xen.dtb", blob), (XEN, "xen", xen())]);
+    let prepared = prepare(&memory, ExceptionLevel::El2, &request(&memory, XEN, TREE)).unwrap();
+    let said: usize = prepared.findings.iter().map(|finding| finding.sentence.len()).sum();
+    assert!(
+        prepared.errors() > 200 && said < 400_000,
+        "{} errors, {said} bytes",
+        prepared.errors()
+    );
 }
