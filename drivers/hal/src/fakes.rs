@@ -63,7 +63,12 @@ pub struct FakeConsole {
 impl FakeConsole {
     /// Types `text` at the console.
     pub fn type_in(&self, text: &str) {
-        self.input.borrow_mut().extend(text.bytes());
+        self.type_bytes(text.as_bytes());
+    }
+
+    /// Types bytes that need not be text.
+    pub fn type_bytes(&self, bytes: &[u8]) {
+        self.input.borrow_mut().extend(bytes);
     }
 
     /// Takes all that was printed so far.
