@@ -134,37 +134,21 @@ fn dhcp(kind: u8, transaction: u32) -> Vec<u8> {
     udp(67, 68, &message)
 }
 
-/// A frame of one of the kinds that the loader looks at. Ports and transactions are guessed; `ports` are seen ones.
-fn frame(chance: &mut Chance, ports: &[u16]) -> Vec<u8> {
-    let port = ports[chance.below(ports.len() as u64) as usize];
-    let mut frame = match chance.below(10) {
-        0 => {
-            let mut arp = [&[0xff; 6][..], &[0x52, 0x55, 10, 0, 2, 2], &[8, 6, 0, 1, 8, 0, 6, 4, 0]].concat();
-            arp.extend([
-                1 + chance.below(3) as u8,
-                0x52,
-                0x55,
-                10,
-                0,
-                2,
-                2,
-                10,
-                0,
-                2,
-                2,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                10,
-                0,
-                2,
-                15,
-            ]);
-            arp
-        }
+/// The options' acknowledgement of a server that grants all.
+const OACK: &[u8] = b"\0\x06blksize\x001468\0windowsize\x0064\0tsize\x0020000\0timeout\x001\0";
+
+fn arp(operation: u8) -> Vec<u8> {
+    let ethernet = [&[0xff; 6][..], &[0x52, 0x55, 10, 0, 2, 2], &[8, 6]].concat();
+    let types = [0, 1, 8, 0, 6, 4, 0, operation];
+    let sender = [0x52, 0x55, 10, 0, 2, 2, 10, 0, 2, 2];
+    let target = [0, 0, 0, 0, 0, 0, 10, 0, 2, 15];
+    [&ethernet[..], &types, &sender, &target].concat()
+}
+
+/// A frame of one of the kinds that the loader looks at, to one of `ports`. Transactions are guessed.
+fn proper_frame(chance: &mut Chance, port: u16) -> Vec<u8> {
+    match chance.below(10) {
+        0 => arp(1 + chance.below(3) as u8),
         1 => ipv4(
             1,
             [10, 0, 2, 2],
@@ -179,15 +163,7 @@ fn frame(chance: &mut Chance, ports: &[u16]) -> Vec<u8> {
             )
         }
         3 => dhcp([2, 5, 6][chance.below(3) as usize], chance.number() as u32),
-        4 => udp(
-            69,
-            port,
-            &[
-                &[0, 6][..],
-                b"blksize\x001468\0windowsize\x0064\0tsize\x0020000\0timeout\x001\0",
-            ]
-            .concat(),
-        ),
+        4 => udp(69, port, OACK),
         5 => udp(69, port, b"\0\x05\0\x08\x1b[2Jno\0"),
         6 | 7 => {
             let block = [0, 1, 2, 64, 0xffff][chance.below(5) as usize] as u16;
@@ -196,7 +172,13 @@ fn frame(chance: &mut Chance, ports: &[u16]) -> Vec<u8> {
         }
         8 => ipv4(chance.number() as u8, [255, 255, 255, 255], &[0xff; 40]),
         _ => (0..chance.below(1600)).map(|_| chance.number() as u8).collect(),
-    };
+    }
+}
+
+/// Such a frame, most often damaged.
+fn frame(chance: &mut Chance, ports: &[u16]) -> Vec<u8> {
+    let port = ports[chance.below(ports.len() as u64) as usize];
+    let mut frame = proper_frame(chance, port);
     if chance.hits(70) {
         mutate(chance, &mut frame);
         if chance.hits(60) {
@@ -356,54 +338,56 @@ fn numbers_at_every_edge() {
     }
 }
 
+const FDT_WORDS: &[&str] = &[
+    "/",
+    "/chosen",
+    "/chosen/domU1",
+    "/memory",
+    "/cpus",
+    "/nothing",
+    "",
+    "reg",
+    "compatible",
+    "memory",
+    "#address-cells",
+    "#size-cells",
+    "<",
+    "<0>",
+    "<0 0x20000>",
+    "<0xffffffff>",
+    "[00",
+    "[00 ff]",
+    "a",
+    "'a b'",
+    "0",
+    "1",
+    "ffffffffffffffff",
+    "40200000",
+    "41000000",
+    "x",
+    "var",
+    "serial0",
+    "/a@1",
+    "//",
+    "value",
+    "name",
+    "addr",
+    "size",
+    "get",
+    "print",
+    "add",
+    "delete",
+    "totalsize",
+];
+
+const FDT_COMMANDS: &[&str] = &[
+    "print", "list", "set", "mknode", "rm", "get", "header", "rsvmem", "resize", "chosen", "memory", "bootcpu", "move",
+    "addr",
+];
+
 /// `fdt` with random words on mutated trees, and booting with them.
 #[test]
 fn trees() {
-    let words = [
-        "/",
-        "/chosen",
-        "/chosen/domU1",
-        "/memory",
-        "/cpus",
-        "/nothing",
-        "",
-        "reg",
-        "compatible",
-        "memory",
-        "#address-cells",
-        "#size-cells",
-        "<",
-        "<0>",
-        "<0 0x20000>",
-        "<0xffffffff>",
-        "[00",
-        "[00 ff]",
-        "a",
-        "'a b'",
-        "0",
-        "1",
-        "ffffffffffffffff",
-        "40200000",
-        "41000000",
-        "x",
-        "var",
-        "serial0",
-        "/a@1",
-        "//",
-        "value",
-        "name",
-        "addr",
-        "size",
-        "get",
-        "print",
-        "add",
-        "delete",
-        "totalsize",
-    ];
-    let commands = [
-        "print", "list", "set", "mknode", "rm", "get", "header", "rsvmem", "resize", "chosen", "memory", "bootcpu",
-        "move", "addr",
-    ];
     for seed in 0..60 {
         let mut chance = Chance::new(seed);
         let mut machine = machine(seed);
@@ -414,9 +398,9 @@ fn trees() {
         load(&mut machine, PLACE, "tree", &blob);
         machine.enter("fdt addr 40200000");
         for _ in 0..12 {
-            let command = commands[chance.below(commands.len() as u64) as usize];
+            let command = FDT_COMMANDS[chance.below(FDT_COMMANDS.len() as u64) as usize];
             let given: Vec<&str> = (0..chance.below(5))
-                .map(|_| words[chance.below(words.len() as u64) as usize])
+                .map(|_| FDT_WORDS[chance.below(FDT_WORDS.len() as u64) as usize])
                 .collect();
             machine.enter(&format!("fdt {command} {}", given.join(" ")));
         }

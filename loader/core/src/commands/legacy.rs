@@ -120,4 +120,10 @@ mod tests {
         assert_eq!(utc(951_782_400), "2000-02-29   0:00:00 UTC");
         assert_eq!(utc(u32::MAX), "2106-02-07   6:28:15 UTC");
     }
+
+    #[test]
+    fn every_day_follows_the_one_before() {
+        let days: alloc::vec::Vec<_> = (0..=u32::MAX).step_by(86_400).map(utc).collect();
+        assert!(days.is_sorted_by(|before, after| before < after));
+    }
 }
