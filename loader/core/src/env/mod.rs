@@ -24,6 +24,15 @@ pub enum EnvError {
         /// What there is, in bytes.
         room: usize,
     },
+    /// There are as many variables as there may be.
+    #[error(
+        "the environment is full: {name} would be one more than {} variables",
+        Environment::MOST
+    )]
+    TooMany {
+        /// The variable that was to be set.
+        name: String,
+    },
 }
 
 /// The variables, sorted by name.
@@ -35,6 +44,9 @@ pub struct Environment {
 impl Environment {
     /// How many bytes all variables may take, as `name=value` with a terminator each.
     pub const LIMIT: usize = 256 * 1024;
+
+    /// How many variables there may be: a small one takes twenty times its bytes of the heap.
+    pub const MOST: usize = 4096;
 
     /// The variables of a `default.env`: one `name=value` a line; empty lines and lines that begin with `#` do not count.
     #[must_use]
@@ -67,6 +79,9 @@ impl Environment {
             return Err(EnvError::BadName {
                 name: name.escape_debug().to_string(),
             });
+        }
+        if self.variables.len() >= Self::MOST && self.get(name).is_none() {
+            return Err(EnvError::TooMany { name: name.to_string() });
         }
         let needed = entry_len(name, value);
         let old = self.get(name).map_or(0, |old| entry_len(name, old));
@@ -154,6 +169,20 @@ mod tests {
         let error = env.set("b", "y").unwrap_err().to_string();
         assert_eq!(error, "the environment is full: b needs 4 bytes and 0 are left");
         env.set("big", "small").unwrap();
+    }
+
+    #[test]
+    fn there_may_be_so_many_variables_and_no_more() {
+        let mut env = Environment::default();
+        for number in 0..Environment::MOST {
+            env.set(&alloc::format!("v{number}"), "1").unwrap();
+        }
+        let error = env.set("w", "1").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the environment is full: w would be one more than 4096 variables"
+        );
+        env.set("v7", "2").unwrap();
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use alloc::string::String;
 
 use super::ast::{Assignment, Command, Connector, List, Simple, Step};
-use super::expand::{ExpandError, Variables};
+use super::expand::{EXPANSION_LIMIT, ExpandError, Variables};
 use super::{PIECE_LIMIT, lookup, parser};
 use crate::context::{CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
@@ -27,6 +27,8 @@ pub struct State {
     pub repeating: bool,
     scripts: u8,
     nesting: u8,
+    /// Bytes of the words that the loops which run have still to go through, and one for each.
+    held: usize,
     /// How many more pieces the words of scripts may have.
     pieces_left: usize,
 }
@@ -40,6 +42,7 @@ impl Default for State {
             repeating: false,
             scripts: 0,
             nesting: 0,
+            held: 0,
             pieces_left: PIECE_LIMIT,
         }
     }
@@ -128,11 +131,13 @@ fn compound(context: &mut Context, command: &Command) -> CommandResult {
             return body_status(context, otherwise);
         }
         Command::For { name, words, body } => {
-            for word in variables(context).words(words)? {
-                context.shell.locals.set(name, &word)?;
-                poll(context)?;
-                status = body_status(context, body)?;
-            }
+            let words = variables(context).words(words)?;
+            let held = words.iter().map(String::len).fold(words.len(), usize::saturating_add);
+            let outside = context.shell.held;
+            context.shell.held = outside.saturating_add(held);
+            let result = for_each(context, name, (&words, body));
+            context.shell.held = outside;
+            status = result?;
         }
         // As in U-Boot's present parser, the loop's status is that of its body, not that of the question that ended it.
         Command::While { condition, until, body } => {
@@ -141,6 +146,21 @@ fn compound(context: &mut Context, command: &Command) -> CommandResult {
                 poll(context)?;
             }
         }
+    }
+    Ok(status)
+}
+
+/// Runs the body of a `for` with its variable set to each of the words.
+fn for_each(context: &mut Context, name: &str, (words, body): (&[String], &List)) -> CommandResult {
+    if context.shell.held > EXPANSION_LIMIT {
+        let message = alloc::format!("the loops that run hold more than {EXPANSION_LIMIT} bytes of words");
+        return Err(CommandError::failed(message));
+    }
+    let mut status = Status::Success;
+    for word in words {
+        context.shell.locals.set(name, word)?;
+        poll(context)?;
+        status = body_status(context, body)?;
     }
     Ok(status)
 }

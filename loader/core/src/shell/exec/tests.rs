@@ -303,3 +303,27 @@ fn scripts_have_so_many_words_and_no_more() {
     );
     bench.dialogue("=> echo still here\nstill here\n");
 }
+
+#[test]
+fn loops_within_one_another_hold_so_many_words_and_no_more() {
+    let mut bench = Bench::new();
+    bench.context.env.set("long", &"x".repeat(100_000)).unwrap();
+    bench
+        .context
+        .env
+        .set(
+            "s",
+            "for a in $long; do for b in $long; do for c in $long; do echo deep; done; done; done",
+        )
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(
+            bench.enter("run s"),
+            "the loops that run hold more than 262144 bytes of words\n"
+        );
+    }
+    assert_eq!(
+        bench.enter("for a in $long; do for b in $long; do echo deep; done; done"),
+        "deep\n"
+    );
+}
