@@ -37,6 +37,11 @@ fn lines(context: &Context) -> Vec<String> {
         lines.push(format!("reserved    = {} {}", reservation.region, reservation.owner));
     }
     lines.push(format!("level       = {}", context.system.exception_level()));
+    let device = context
+        .network
+        .as_ref()
+        .map_or("<NULL>", |network| network.device_name());
+    lines.push(format!("current eth = {device}"));
     for (title, variable) in [
         ("ethaddr", "ethaddr"),
         ("IP addr", "ipaddr"),

@@ -1,13 +1,14 @@
 //! `source`: a script that was loaded to RAM.
 
 use alloc::string::{String, ToString};
+use core::fmt::Display;
 
 use hal::PhysAddr;
 
 use super::Command;
 use super::start::{file_at, readable};
 use crate::context::{Args, CommandError, CommandResult, Context};
-use crate::image::uimage::{self, Type};
+use crate::image::{script, uimage};
 use crate::shell::{self, SOURCE_LIMIT};
 
 pub(crate) const COMMAND: Command = Command {
@@ -45,51 +46,23 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 }
 
 fn script(context: &Context, address: PhysAddr) -> Result<String, CommandError> {
-    let name = file_at(context, address).map_or_else(|| "what is".to_string(), |file| file.name);
-    let refused = |why: String| CommandError::failed(alloc::format!("{NOT_A_SCRIPT}\n{name} at {address}: {why}"));
+    let file = file_at(context, address);
+    let name = file.as_ref().map_or("what is", |file| &file.name);
+    let refused =
+        |why: &dyn Display| CommandError::failed(alloc::format!("{NOT_A_SCRIPT}\n{name} at {address}: {why}"));
     let bytes = readable(context, address)?;
-    if bytes.starts_with(&uimage::MAGIC) {
-        return packed(bytes, refused);
-    }
     // Without a header only the end of the loaded file says where the text ends.
-    if file_at(context, address).is_none() {
-        return Err(refused("it is no uImage, and no file was loaded there".to_string()));
+    if file.is_none() && !bytes.starts_with(&uimage::MAGIC) {
+        return Err(refused(&"it is no uImage, and no file was loaded there"));
     }
-    within_limit(bytes).map_err(refused)?;
-    let text = core::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'));
-    text.map(ToString::to_string)
-        .ok_or_else(|| refused("it is neither a uImage nor plain text".to_string()))
-}
-
-/// The shell would refuse a longer script; a copy of a large file would take more than the heap has before it came to that.
-fn within_limit(text: &[u8]) -> Result<(), String> {
+    let text = script::text(bytes).map_err(|error| refused(&error))?;
+    // The shell would refuse a longer script; a copy of a large file would take more than the heap has before it came to that.
     let len = text.len();
     if len > SOURCE_LIMIT {
-        return Err(alloc::format!(
-            "{len} bytes of script are over the limit of {SOURCE_LIMIT}"
-        ));
+        let why = alloc::format!("{len} bytes of script are over the limit of {SOURCE_LIMIT}");
+        return Err(refused(&why));
     }
-    Ok(())
-}
-
-/// The text of a `mkimage -T script`: the first part of its data, without the padding.
-fn packed(bytes: &[u8], refused: impl Fn(String) -> CommandError) -> Result<String, CommandError> {
-    let header = uimage::Header::parse(bytes).map_err(|error| refused(error.to_string()))?;
-    if header.kind != Type::SCRIPT {
-        return Err(refused(alloc::format!("its type is {}, not script", header.kind)));
-    }
-    let data = header.data(bytes).map_err(|error| refused(error.to_string()))?;
-    let (parts, offset) = header.parts(data).map_err(|error| refused(error.to_string()))?;
-    let len = parts.first().and_then(|len| usize::try_from(*len).ok()).unwrap_or(0);
-    let text = data.get(offset..).and_then(|rest| rest.get(..len)).unwrap_or_default();
-    within_limit(text).map_err(&refused)?;
-    let text = core::str::from_utf8(text).map_err(|error| {
-        refused(alloc::format!(
-            "the script is not text from byte {} on",
-            error.valid_up_to()
-        ))
-    })?;
-    Ok(text.trim_end_matches('\0').to_string())
+    Ok(text.to_string())
 }
 
 #[cfg(test)]
@@ -158,13 +131,13 @@ mod tests {
             );
         }
         load(&mut bench, "noise", b"a\0b");
-        assert!(refused(&mut bench).contains("noise at 0x40000000: it is neither a uImage nor plain text"));
+        assert!(refused(&mut bench).contains("noise at 0x40000000: it is neither text nor a script made by mkimage"));
         load(
             &mut bench,
             "rd.ub",
             &uimage(Type::RAMDISK, Compression::NONE, 0, b"data"),
         );
-        assert!(refused(&mut bench).contains("not script"));
+        assert!(refused(&mut bench).contains("not a script"));
         let mut damaged = script("echo never");
         *damaged.last_mut().unwrap() ^= 1;
         load(&mut bench, "damaged.scr", &damaged);

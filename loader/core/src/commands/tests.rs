@@ -177,6 +177,7 @@ DRAM bank   = 0x0000000000000000
 -> size     = 0x0000000001000000
 reserved    = 0x40f00000..0x41000000 the loader
 level       = EL2
+current eth = <NULL>
 ethaddr     = 52:54:00:12:34:56
 IP addr     = <NULL>
 fdt_blob    = <NULL>

@@ -3,6 +3,7 @@
 pub mod arm64;
 pub mod detect;
 pub mod gzip;
+pub mod script;
 pub mod uimage;
 
 /// `N` bytes at `offset`; `None` past the end.

@@ -1,7 +1,7 @@
 //! `fdt addr`: where the working tree is.
 
+use super::SubCommand;
 use super::working::{WorkingTree, bad_blob, working_address};
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
 use hal::PhysAddr;
@@ -33,10 +33,13 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             context.say(format_args!("Control fdt: {address:08x}"));
             Ok(Status::Success)
         }
-        [address] => set(context, PhysAddr(hexadecimal(address)?), quiet),
+        [address] => {
+            let address = PhysAddr(context.hexadecimal(address)?);
+            set(context, address, quiet)
+        }
         [address, size] => {
-            let address = PhysAddr(hexadecimal(address)?);
-            let size = hexadecimal(size)?;
+            let address = PhysAddr(context.hexadecimal(address)?);
+            let size = context.hexadecimal(size)?;
             set(context, address, quiet)?;
             expand(context, address, size)
         }

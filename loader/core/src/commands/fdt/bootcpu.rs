@@ -1,7 +1,7 @@
 //! `fdt bootcpu`: the id of the boot CPU in the header.
 
+use super::SubCommand;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use alloc::format;
 
@@ -14,7 +14,7 @@ pub(super) const COMMAND: SubCommand = SubCommand {
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let [_, id] = args else { return Err(CommandError::Usage) };
-    let number = u32::try_from(hexadecimal(id)?);
+    let number = u32::try_from(context.hexadecimal(id)?);
     let number = number.map_err(|_| CommandError::failed(format!("'{id}' has more than 32 bits")))?;
     let mut working = WorkingTree::load(context)?;
     working.tree.set_boot_cpuid(number);

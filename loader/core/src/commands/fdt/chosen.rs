@@ -1,7 +1,7 @@
 //! `fdt chosen`: the node /chosen, and the initrd in it.
 
+use super::SubCommand;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::{NodeId, Tree};
 use alloc::format;
@@ -16,7 +16,7 @@ pub(super) const COMMAND: SubCommand = SubCommand {
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let initrd = match args {
         [_] => None,
-        [_, start, size] => Some((hexadecimal(start)?, hexadecimal(size)?)),
+        [_, start, size] => Some((context.hexadecimal(start)?, context.hexadecimal(size)?)),
         _ => return Err(CommandError::Usage),
     };
     let mut working = WorkingTree::load(context)?;

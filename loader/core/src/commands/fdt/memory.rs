@@ -1,7 +1,7 @@
 //! `fdt memory`: the RAM that the tree describes.
 
+use super::SubCommand;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(super) const COMMAND: SubCommand = SubCommand {
@@ -15,7 +15,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let [_, address, size] = args else {
         return Err(CommandError::Usage);
     };
-    let (address, size) = (hexadecimal(address)?, hexadecimal(size)?);
+    let (address, size) = (context.hexadecimal(address)?, context.hexadecimal(size)?);
     let mut working = WorkingTree::load(context)?;
     let tree = &mut working.tree;
     let root = tree.root();

@@ -117,17 +117,6 @@ fn usage_of(command: &SubCommand) -> String {
     format!("fdt - {}\n\nUsage:\n{}", COMMAND.summary, lines.join("\n"))
 }
 
-/// A hexadecimal number, with or without 0x.
-fn hexadecimal(word: &str) -> Result<u64, CommandError> {
-    let digits = word
-        .strip_prefix("0x")
-        .or_else(|| word.strip_prefix("0X"))
-        .unwrap_or(word);
-    let digits = Some(digits).filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
-    let number = digits.and_then(|digits| u64::from_str_radix(digits, 16).ok());
-    number.ok_or_else(|| CommandError::failed(format!("'{word}' is not a hexadecimal number of up to 64 bits")))
-}
-
 /// The node at `path`, or U-Boot's words for its absence and ours.
 fn node_at(tree: &Tree, path: &str) -> Result<NodeId, CommandError> {
     tree.lookup(path).map_err(|error| {

@@ -1,8 +1,8 @@
 //! `fdt move`: a copy of a tree, to work on.
 
+use super::SubCommand;
 use super::addr::select;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use alloc::format;
 use hal::PhysAddr;
@@ -17,10 +17,10 @@ pub(super) const COMMAND: SubCommand = SubCommand {
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let (from, to, length) = match args {
         [_, from, to] => (from, to, None),
-        [_, from, to, length] => (from, to, Some(hexadecimal(length)?)),
+        [_, from, to, length] => (from, to, Some(context.hexadecimal(length)?)),
         _ => return Err(CommandError::Usage),
     };
-    let (from, to) = (PhysAddr(hexadecimal(from)?), PhysAddr(hexadecimal(to)?));
+    let (from, to) = (PhysAddr(context.hexadecimal(from)?), PhysAddr(context.hexadecimal(to)?));
     let working = WorkingTree::at(context, from)?;
     let existing = working.total_size();
     let length = length.unwrap_or(existing);

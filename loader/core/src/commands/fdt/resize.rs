@@ -1,7 +1,7 @@
 //! `fdt resize`: room for edits.
 
+use super::SubCommand;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(super) const COMMAND: SubCommand = SubCommand {
@@ -14,7 +14,7 @@ pub(super) const COMMAND: SubCommand = SubCommand {
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let extra = match args {
         [_] => 0,
-        [_, extra] => hexadecimal(extra)?,
+        [_, extra] => context.hexadecimal(extra)?,
         _ => return Err(CommandError::Usage),
     };
     // Edits look for room of their own when they need it, so less than was asked for is worth a word, but no failure.

@@ -1,7 +1,7 @@
 //! `fdt rsvmem`: the memory reservations of the blob.
 
+use super::SubCommand;
 use super::working::WorkingTree;
-use super::{SubCommand, hexadecimal};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use alloc::format;
 
@@ -24,7 +24,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             let mut working = WorkingTree::load(context)?;
             working
                 .tree
-                .add_reservation(hexadecimal(address)?, hexadecimal(size)?)?;
+                .add_reservation(context.hexadecimal(address)?, context.hexadecimal(size)?)?;
             working.store(context)?;
             Ok(Status::Success)
         }
@@ -46,7 +46,7 @@ fn print(context: &mut Context) -> CommandResult {
 fn delete(context: &mut Context, index: &str) -> CommandResult {
     let mut working = WorkingTree::load(context)?;
     let count = working.tree.reservations().len();
-    let removed = usize::try_from(hexadecimal(index)?)
+    let removed = usize::try_from(context.hexadecimal(index)?)
         .ok()
         .and_then(|index| working.tree.remove_reservation(index));
     if removed.is_none() {

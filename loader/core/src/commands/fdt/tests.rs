@@ -405,10 +405,7 @@ fn numbers_are_hexadecimal() {
     let mut bench = Bench::new();
     for word in ["xyz", "", "0x", "-1", "10000000000000000"] {
         let message = bench.refused(&format!("addr {word}"));
-        assert_eq!(
-            message,
-            format!("'{word}' is not a hexadecimal number of up to 64 bits")
-        );
+        assert!(message.contains(&format!("'{word}'")), "{message}");
     }
 }
 
