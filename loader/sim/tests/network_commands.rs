@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use hal::PhysAddr;
-use hal::fakes::VecRam;
+use hal::fakes::{SystemEvent, VecRam};
 use loader_core::context::Status;
+use loader_core::devicetree::Tree;
 use slipway_sim::lan::{CLIENT, Chance, Faults, Habits, TftpServer};
 use slipway_sim::machine::{Machine, RAM};
 
@@ -532,4 +533,26 @@ fn a_transfer_right_after_another_does_not_wait_for_arp() {
     let took = hal::Clock::now(&*machine.context.clock) - before;
     assert_eq!(machine.status(), Status::Success, "{output}");
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+/// A network device that runs on would write received frames into the memory of what was started.
+#[test]
+fn the_network_is_shut_down_before_the_jump_and_not_before_a_refusal() {
+    let mut image = vec![0; 4096];
+    image[16..24].copy_from_slice(&4096_u64.to_le_bytes());
+    image[24] = 0xa;
+    image[56..60].copy_from_slice(b"ARM\x64");
+    let mut machine = good(&image);
+    machine.lan.add_file("tree", &Tree::new().emit(0).unwrap());
+    for line in ["tftpboot 40200000 file", "tftpboot 40400000 tree"] {
+        machine.enter(line);
+        assert_eq!(machine.status(), Status::Success, "{line}");
+    }
+    let output = machine.enter("booti 40400000 - 40400000");
+    assert!(output.contains("Bad Linux ARM64 Image magic!"), "{output}");
+    assert!(!machine.lan.is_shut_down());
+    let output = machine.enter("booti 40200000 - 40400000");
+    assert!(output.contains("Starting kernel ..."), "{output}");
+    assert!(matches!(machine.system.events().as_slice(), [SystemEvent::HandOver(_)]));
+    assert!(machine.lan.is_shut_down());
 }

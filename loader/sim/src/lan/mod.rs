@@ -125,6 +125,12 @@ impl Lan {
         self.link_up.set(up);
     }
 
+    /// Whether the device on this network was shut down.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        !self.running.get()
+    }
+
     /// Has `event` happen to the host after `wait` from now.
     pub fn after(&self, wait: Duration, event: impl FnOnce(&mut Host) + 'static) {
         self.events.borrow_mut().insert(self.now() + wait, Box::new(event));
