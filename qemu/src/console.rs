@@ -142,9 +142,9 @@ impl Console {
         }
     }
 
-    /// From now on shows what the console prints on standard output as well.
-    pub fn show(&self) {
-        self.transcript.show();
+    /// From now on shows what the console prints on standard output as well, or does not any more.
+    pub fn show(&self, show: bool) {
+        self.transcript.show(show);
     }
 
     /// Everything that the console printed so far.

@@ -111,7 +111,7 @@ fn demo(arguments: impl Iterator<Item = String>) -> Result<(), AnyError> {
             tftp: Some(boot.scenario.folder().to_owned()),
         })
         .spawn("demo")?;
-    console.show();
+    console.show(true);
     console.prompt()?;
     for line in ["setenv autoload no", "dhcp"]
         .into_iter()
@@ -134,6 +134,8 @@ fn demo(arguments: impl Iterator<Item = String>) -> Result<(), AnyError> {
         .values()
         .map(|r| format!("{} (Linux {})", r.name, r.kernel))
         .collect();
+    // What happened is the last line.
+    console.show(false);
     println!(
         "\n\ndemo: {} came up on Xen, {seconds:.1} s after reset, each with a ramdisk of its exact size",
         names.join(" and ")

@@ -54,8 +54,8 @@ impl Transcript {
         let _ = writeln!(self.state().log, "# {line}");
     }
 
-    pub(super) fn show(&self) {
-        self.state().show = true;
+    pub(super) fn show(&self, show: bool) {
+        self.state().show = show;
     }
 
     /// Appends what comes out of a pipe, in a thread of its own that ends with the pipe.
