@@ -42,6 +42,7 @@ type Check = fn(&Subject<'_>, &mut Vec<Finding>);
 const CHECKS: &[Check] = &[
     exception_level,
     xen_address,
+    entry_point,
     image_file,
     module_files,
     contents,
@@ -87,6 +88,17 @@ fn xen_address(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
         findings.push(Finding::error(format_args!(
             "{} is Xen and must lie below 10 TiB, not at {}",
             image.name, image.target
+        )));
+    }
+}
+
+/// A uImage's header may name any entry.
+fn entry_point(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let image = &subject.layout.image;
+    if !image.target.contains(image.entry) || !image.entry.is_aligned(4) {
+        findings.push(Finding::error(format_args!(
+            "{} would be started at {}, which is no instruction of the image at {}",
+            image.name, image.entry, image.target
         )));
     }
 }

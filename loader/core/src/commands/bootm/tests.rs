@@ -138,6 +138,16 @@ fn a_payload_that_is_no_image_starts_at_its_entry() {
         &[0x1f; 4096],
     ));
     assert_eq!(bench.jump().unwrap().entry, PhysAddr(KERNEL + 64 + 0x10));
+    for entry in [0x4100_1000_u32, 0x40ff_fffc, 0x4100_0002] {
+        file[20..24].copy_from_slice(&entry.to_be_bytes());
+        tests::seal(&mut file);
+        let (bench, output) = started(&file);
+        let words = alloc::format!(
+            "xen.ub would be started at {entry:#x}, which is no instruction of the image at 0x41000000..0x41001000"
+        );
+        assert!(output.contains(&words), "{output}");
+        assert_eq!(bench.jump(), None);
+    }
     let (bench, output) = started(&tests::uimage(Type::KERNEL, Compression::NONE, 0x8_0000, &[0x1f; 4096]));
     assert!(
         output.contains("xen.ub must lie at 0x80000..0x81000, but 0x80000..0x81000 is not all RAM"),
