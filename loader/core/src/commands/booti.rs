@@ -29,14 +29,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    if args.len() > 4 {
-        return Err(CommandError::Usage);
-    }
-    let given = args.get(1).map(|word| context.hexadecimal(word)).transpose()?;
-    let address = given
-        .or_else(|| context.env.hex("loadaddr"))
-        .map(PhysAddr)
-        .ok_or(CommandError::Usage)?;
+    let address = start::image_address(context, args)?;
     let image = image_at(context, address)?;
     let ramdisk = start::ramdisk(context, args.get(2))?;
     let tree = start::tree(context, args.get(3))?;

@@ -10,7 +10,7 @@ use super::legacy::{self, Refusal};
 use super::start::{self, File};
 use crate::boot::place::Loaded;
 use crate::boot::plan::Packing;
-use crate::context::{Args, CommandError, CommandResult, Context};
+use crate::context::{Args, CommandResult, Context};
 use crate::image::{detect, uimage};
 
 pub(crate) const COMMAND: Command = Command {
@@ -30,14 +30,7 @@ pub(crate) const COMMAND: Command = Command {
 const NO_KERNEL: &str = "ERROR: can't get kernel image!";
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    if args.len() > 4 {
-        return Err(CommandError::Usage);
-    }
-    let given = args.get(1).map(|word| context.hexadecimal(word)).transpose()?;
-    let address = given
-        .or_else(|| context.env.hex("loadaddr"))
-        .map(PhysAddr)
-        .ok_or(CommandError::Usage)?;
+    let address = start::image_address(context, args)?;
     let image = image_at(context, address).map_err(|refusal| refusal.closed_by(NO_KERNEL))?;
     let ramdisk = start::ramdisk(context, args.get(2))?;
     let tree = start::tree(context, args.get(3))?;

@@ -13,7 +13,7 @@ use crate::boot::place::{Loaded, PlaceError};
 use crate::boot::plan::Ramdisk;
 use crate::boot::prepare::{PrepareError, Prepared, Request, prepare};
 use crate::boot::report;
-use crate::context::{CommandError, CommandResult, Context, Status};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
 use crate::image::{detect, uimage};
 use crate::memory::MemoryError;
@@ -48,6 +48,16 @@ pub(super) fn readable(context: &Context, address: PhysAddr) -> Result<&[u8], Me
         Some(file) => context.memory.bytes(file.region),
         None => context.memory.bytes_from(address),
     }
+}
+
+/// Where the image is: the first of at most three arguments, `$loadaddr` without any.
+pub(super) fn image_address(context: &mut Context, args: Args<'_>) -> Result<PhysAddr, CommandError> {
+    if args.len() > 4 {
+        return Err(CommandError::Usage);
+    }
+    let given = args.get(1).map(|word| context.hexadecimal(word)).transpose()?;
+    let address = given.or_else(|| context.env.hex("loadaddr"));
+    address.map(PhysAddr).ok_or(CommandError::Usage)
 }
 
 /// The ramdisk that `word` names: `ADDRESS`, `ADDRESS:SIZE`, or `-` for none.
