@@ -1,5 +1,6 @@
 //! The environment: named strings that scripts, commands and people share.
 
+use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
@@ -39,6 +40,8 @@ pub enum EnvError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
+    /// What all variables take, kept up to date: loops set a variable in each round.
+    len: usize,
 }
 
 impl Environment {
@@ -53,11 +56,12 @@ impl Environment {
     pub fn from_defaults(text: &str) -> Self {
         let lines = text.lines().map(str::trim).filter(|line| !line.starts_with('#'));
         let variables = lines.filter_map(|line| line.split_once('='));
-        Self {
-            variables: variables
-                .map(|(name, value)| (name.to_string(), value.to_string()))
-                .collect(),
-        }
+        let variables: BTreeMap<String, String> = variables
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let lens = variables.iter().map(|(name, value)| entry_len(name, value));
+        let len = lens.fold(0, usize::saturating_add);
+        Self { variables, len }
     }
 
     /// The value of `name`.
@@ -71,8 +75,11 @@ impl Environment {
     /// # Errors
     /// [`EnvError`] if the name cannot be one, or there is no room.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
+        let old = self.get(name).map_or(0, |old| entry_len(name, old));
+        let others = self.len.saturating_sub(old);
         if value.is_empty() {
             self.variables.remove(name);
+            self.len = others;
             return Ok(());
         }
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=') {
@@ -84,8 +91,7 @@ impl Environment {
             return Err(EnvError::TooMany { name: name.to_string() });
         }
         let needed = entry_len(name, value);
-        let old = self.get(name).map_or(0, |old| entry_len(name, old));
-        let room = Self::LIMIT.saturating_sub(self.len().saturating_sub(old));
+        let room = Self::LIMIT.saturating_sub(others);
         if needed > room {
             return Err(EnvError::Full {
                 name: name.to_string(),
@@ -93,7 +99,13 @@ impl Environment {
                 room,
             });
         }
-        self.variables.insert(name.to_string(), value.to_string());
+        match self.variables.get_mut(name) {
+            Some(place) => value.clone_into(place),
+            None => {
+                self.variables.insert(name.to_string(), value.to_string());
+            }
+        }
+        self.len = others.saturating_add(needed);
         Ok(())
     }
 
@@ -123,9 +135,7 @@ impl Environment {
     /// What all variables take, in bytes, as `name=value` with a terminator each.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.iter()
-            .map(|(name, value)| entry_len(name, value))
-            .fold(0, usize::saturating_add)
+        self.len
     }
 
     /// Whether there is no variable.
@@ -169,6 +179,25 @@ mod tests {
         let error = env.set("b", "y").unwrap_err().to_string();
         assert_eq!(error, "the environment is full: b needs 4 bytes and 0 are left");
         env.set("big", "small").unwrap();
+        assert_eq!(env.len(), "big=small\0".len());
+    }
+
+    #[test]
+    fn the_length_is_that_of_all_variables() {
+        let mut env = Environment::from_defaults("a=1\nbb=22\n");
+        for (name, value) in [
+            ("a", "11"),
+            ("c", "3"),
+            ("bb", ""),
+            ("none", ""),
+            ("a", "x"),
+            ("a=b", "x"),
+        ] {
+            let _ = env.set(name, value);
+            let summed: usize = env.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+            assert_eq!(env.len(), summed, "{name}={value}");
+        }
+        assert_eq!(env.len(), 8);
     }
 
     #[test]
