@@ -1,7 +1,7 @@
 //! The boot loader without its hardware: everything that can be wrong on a host.
 //!
 //! Layers, imports go down only: [`commands`] over `shell`, `console`, `env` and `boot`; those over `net`, `image`, `devicetree`;
-//! those over [`memory`] and the traits of the `hal` crate. A command sees the machine through a [`context::Context`]; time is a
+//! those over [`digest`], [`memory`] and the traits of the `hal` crate. A command sees the machine through a [`context::Context`]; time is a
 //! parameter or comes from its clock, RAM is written only through a [`memory::Claim`].
 #![no_std]
 #![forbid(unsafe_code)]
@@ -23,6 +23,7 @@ pub mod commands;
 pub mod console;
 pub mod context;
 pub mod devicetree;
+pub mod digest;
 pub mod env;
 pub mod image;
 pub mod memory;
