@@ -7,6 +7,7 @@
 pub mod boots;
 mod console;
 pub mod dts;
+pub mod generated;
 mod guests;
 mod initramfs;
 mod machine;

@@ -42,6 +42,8 @@ pub enum ImageKind {
     Kernel(u64),
     /// A ramdisk.
     Ramdisk,
+    /// A script.
+    Script,
 }
 
 impl Scenario {
@@ -91,6 +93,7 @@ impl Scenario {
         let (kind, address) = match kind {
             ImageKind::Kernel(address) => ("kernel", address),
             ImageKind::Ramdisk => ("ramdisk", 0),
+            ImageKind::Script => ("script", 0),
         };
         let address = format!("{address:#x}");
         let mut command = Command::new("mkimage");
