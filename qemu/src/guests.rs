@@ -70,6 +70,11 @@ impl Guests {
         self.file("dtbs")
     }
 
+    /// U-Boot 2025.01 for QEMU's `virt` machine, as Debian's next release has it: newer than the `u-boot-qemu` that is installed.
+    pub fn u_boot(&self) -> PathBuf {
+        self.cache.join("host/u-boot-2025.bin")
+    }
+
     /// The TFTP server `atftpd`.
     pub fn atftpd(&self) -> PathBuf {
         self.cache.join("host/atftpd")

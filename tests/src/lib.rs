@@ -1,5 +1,7 @@
 //! What the end-to-end tests share.
 
+pub mod differential;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -95,12 +95,17 @@ impl Machine {
 
     /// Types a line, lets it run, and gives what it printed: without its echo and the prompt that follows, with plain line ends.
     pub fn enter(&mut self, line: &str) -> String {
-        self.console.type_in(&format!("{line}\r"));
-        while self.repl.poll(&mut self.context) {}
-        let output = self.console.take_output().replace("\r\n", "\n");
+        let output = self.press(&format!("{line}\r"));
         let output = output.strip_prefix(line).unwrap_or(&output);
         let output = output.strip_prefix('\n').unwrap_or(output);
         output.strip_suffix("=> ").unwrap_or(output).to_owned()
+    }
+
+    /// Presses keys, and gives all that the console shows after them, with plain line ends.
+    pub fn press(&mut self, keys: &str) -> String {
+        self.console.type_in(keys);
+        while self.repl.poll(&mut self.context) {}
+        self.console.take_output().replace("\r\n", "\n")
     }
 
     /// Has `text` typed after `wait` from now.

@@ -1,0 +1,46 @@
+//! What is taken out of an output before it is compared, all of it: what says how fast the machine was, and what the machine is called.
+
+use regex::Regex;
+
+/// What is replaced by what.
+const REPLACED: &[(&str, &str)] = &[
+    // The names of what runs: banner, network device.
+    (r"(?m)^(U-Boot|Slipway) \d.*$", "VERSION"),
+    (r"Using \S+ device", "Using NIC device"),
+    // How long something took, and how fast that was.
+    (r"\(\d+ ms\)", "(N ms)"),
+    (r"in \d+ ms( \([\d.]+ [KMG]?i?B/s\))?", "in N ms"),
+    (r"(?m)^Loading: [#T *\n\t\x08]*", "Loading: "),
+    (r"[\d.]+ [KMG]?i?B/s", "RATE"),
+    (r"time: [\d.]+ (minutes|seconds).*", "time: N"),
+];
+
+/// The normal form of what a machine printed: plain line ends, no control characters, and [`REPLACED`].
+#[must_use]
+pub fn normalise(raw: &str) -> String {
+    let mut text = raw.replace('\r', "");
+    for (pattern, by) in REPLACED {
+        let pattern = Regex::new(pattern).unwrap_or_else(|error| unreachable!("a constant: {error}"));
+        text = pattern.replace_all(&text, *by).into_owned();
+    }
+    let visible = |c: char| match c.is_control() && c != '\n' {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(visible).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_speed_and_names_are_taken_out() {
+        let u_boot =
+            "Using virtio-net#32 device\r\nLoading: ##\n\t 333 KiB/s\r\ndone\r\nBytes transferred = 8 (8 hex)\r\n";
+        let ours =
+            "Using virtio-net@5 device\r\nLoading: #\n\t 12.5 MiB/s\r\ndone\r\nBytes transferred = 8 (8 hex)\r\n";
+        assert_eq!(normalise(u_boot), normalise(ours));
+        assert_eq!(normalise("a\tb\x08 1 ms\n"), "a\\tb\\u{8} 1 ms\n");
+    }
+}
