@@ -9,7 +9,7 @@ use core::fmt;
 use hal::{Clock, PhysAddr, System};
 
 use crate::commands::{COMMANDS, Command, Display};
-use crate::console::Terminal;
+use crate::console::{History, Terminal};
 use crate::env::Environment;
 use crate::memory::Memory;
 use crate::net::Network;
@@ -20,6 +20,8 @@ use crate::shell::number::{self, NumberError};
 pub struct Context {
     /// Console in and out; implements [`fmt::Write`].
     pub terminal: Terminal,
+    /// The lines that were typed at the prompt.
+    pub history: History,
     /// Time.
     pub clock: Rc<dyn Clock>,
     /// The environment variables.
@@ -116,6 +118,7 @@ impl Context {
     pub fn new(terminal: Terminal, clock: Rc<dyn Clock>, memory: Memory, system: Box<dyn System>) -> Self {
         Self {
             terminal,
+            history: History::default(),
             clock,
             env: Environment::default(),
             default_env: Environment::default(),

@@ -3,21 +3,25 @@
 //! To add a command: a file with `pub(crate) const COMMAND: Command`, its `mod` line and its [`COMMANDS`] line below.
 
 mod access;
+mod askenv;
 mod bdinfo;
 mod booti;
 mod bootm;
 mod dhcp;
 mod echo;
+mod editenv;
 mod env;
 mod exception;
 mod exit;
 mod fdt;
 mod help;
+mod history;
 mod iminfo;
 mod legacy;
 mod md;
 mod mw;
 mod network;
+mod pause;
 mod ping;
 mod poweroff;
 mod printenv;
@@ -75,20 +79,24 @@ impl Command {
 
 /// All commands, sorted by name.
 pub const COMMANDS: &[Command] = &[
+    askenv::COMMAND,
     bdinfo::COMMAND,
     booti::COMMAND,
     bootm::COMMAND,
     dhcp::COMMAND,
     echo::COMMAND,
+    editenv::COMMAND,
     env::COMMAND,
     exception::COMMAND,
     exit::COMMAND,
     truth::FALSE,
     fdt::COMMAND,
     help::COMMAND,
+    history::COMMAND,
     iminfo::COMMAND,
     md::COMMAND,
     mw::COMMAND,
+    pause::COMMAND,
     ping::COMMAND,
     poweroff::COMMAND,
     printenv::COMMAND,

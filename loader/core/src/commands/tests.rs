@@ -134,10 +134,8 @@ Environment size: 19/262144 bytes
 fn help() {
     let mut bench = Bench::new();
     let list = bench.enter("help");
-    assert!(
-        list.starts_with("?         - alias for 'help'\nbdinfo    - print what the machine is\n"),
-        "{list}"
-    );
+    assert!(list.starts_with("?         - alias for 'help'\n"), "{list}");
+    assert!(list.contains("\nbdinfo    - print what the machine is\n"), "{list}");
     let names = bench.context.command_names();
     assert_eq!(list.lines().count(), names.len());
     assert_eq!(bench.enter("?"), list);

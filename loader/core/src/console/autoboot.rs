@@ -30,7 +30,7 @@ pub enum Autoboot {
     /// The prompt comes first, as `bootdelay` says.
     Off,
     /// A key stopped it, and was swallowed.
-    Stopped(u8),
+    Stopped,
 }
 
 /// Counts `bootdelay` down, as U-Boot prints it: lab tools wait for the words, and press a key.
@@ -48,7 +48,7 @@ pub fn count_down(context: &mut Context) -> Autoboot {
         let _ = write!(context, "\x08\x08\x08{left:2} ");
     }
     let _ = context.write_str("\n");
-    key.map_or(Autoboot::Boot, Autoboot::Stopped)
+    key.map_or(Autoboot::Boot, |_| Autoboot::Stopped)
 }
 
 fn key_within_a_second(context: &mut Context) -> Option<u8> {

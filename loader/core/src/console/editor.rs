@@ -1,4 +1,4 @@
-//! The line that is being typed: editing keys and history.
+//! The line that is being typed, and the keys that change it.
 //!
 //! Every change is sent as it is made, with nothing but backspaces and blanks: what is typed at the end of the line comes back
 //! exactly, which drivers wait for, and any terminal will do.
@@ -38,10 +38,7 @@ enum Escape {
 pub struct LineEditor {
     line: Vec<u8>,
     cursor: usize,
-    history: History,
     escape: Escape,
-    /// Whether the last byte was a carriage return: a line feed right after it belongs to the same Enter.
-    after_return: bool,
 }
 
 impl Default for LineEditor {
@@ -49,9 +46,7 @@ impl Default for LineEditor {
         Self {
             line: Vec::new(),
             cursor: 0,
-            history: History::default(),
             escape: Escape::Outside,
-            after_return: false,
         }
     }
 }
@@ -63,32 +58,22 @@ impl LineEditor {
         text(self.line.get(..self.cursor).unwrap_or_default())
     }
 
-    /// Takes note of a byte that was read elsewhere, so that the line feed after a carriage return is not an Enter of its own.
-    pub fn note(&mut self, byte: u8) {
-        self.after_return = byte == b'\r';
-    }
-
     /// Handles one typed byte.
-    pub fn feed(&mut self, byte: u8, screen: &mut Terminal) -> Typed {
-        let second_half = byte == b'\n' && self.after_return;
-        self.note(byte);
-        if second_half {
-            return Typed::Pending;
-        }
+    pub fn feed(&mut self, byte: u8, history: &mut History, screen: &mut Terminal) -> Typed {
         if self.escape != Escape::Outside && byte != CTRL_C {
-            self.escaped(byte, screen);
+            self.escaped(byte, history, screen);
             return Typed::Pending;
         }
         match byte {
-            b'\r' | b'\n' => return self.enter(screen),
+            b'\r' | b'\n' => return self.enter(history, screen),
             CTRL_C => {
-                self.clear();
+                self.clear(history);
                 return Typed::Interrupt;
             }
             b'\t' => return Typed::Complete,
             0x1b => self.escape = Escape::Started,
             b' '..=b'~' | 0x80.. => self.insert(&[byte], screen),
-            _ => self.control(byte, screen),
+            _ => self.control(byte, history, screen),
         }
         Typed::Pending
     }
@@ -113,38 +98,38 @@ impl LineEditor {
         self.back_over(self.line.len().saturating_sub(self.cursor), screen);
     }
 
-    fn enter(&mut self, screen: &mut Terminal) -> Typed {
+    fn enter(&mut self, history: &mut History, screen: &mut Terminal) -> Typed {
         screen.write_bytes(b"\r\n");
         let line = text(&self.line);
-        self.history.add(&line);
-        self.clear();
+        history.add(&line);
+        self.clear(history);
         Typed::Line(line)
     }
 
-    fn clear(&mut self) {
+    fn clear(&mut self, history: &mut History) {
         self.line.clear();
         self.cursor = 0;
         self.escape = Escape::Outside;
-        self.history.rewind();
+        history.rewind();
     }
 
-    fn escaped(&mut self, byte: u8, screen: &mut Terminal) {
+    fn escaped(&mut self, byte: u8, history: &mut History, screen: &mut Terminal) {
         let state = core::mem::replace(&mut self.escape, Escape::Outside);
         match (state, byte) {
             (Escape::Started, b'[' | b'O') => self.escape = Escape::Control(0),
             (Escape::Control(_), digit @ (b'0'..=b'9' | b';')) => self.escape = Escape::Control(digit),
-            (Escape::Control(_), b'A') => self.control(CTRL_P, screen),
-            (Escape::Control(_), b'B') => self.control(CTRL_N, screen),
-            (Escape::Control(_), b'C') => self.control(CTRL_F, screen),
-            (Escape::Control(_), b'D') => self.control(CTRL_B, screen),
-            (Escape::Control(_), b'H') | (Escape::Control(b'1' | b'7'), b'~') => self.control(CTRL_A, screen),
-            (Escape::Control(_), b'F') | (Escape::Control(b'4' | b'8'), b'~') => self.control(CTRL_E, screen),
-            (Escape::Control(b'3'), b'~') => self.control(CTRL_D, screen),
+            (Escape::Control(_), b'A') => self.control(CTRL_P, history, screen),
+            (Escape::Control(_), b'B') => self.control(CTRL_N, history, screen),
+            (Escape::Control(_), b'C') => self.control(CTRL_F, history, screen),
+            (Escape::Control(_), b'D') => self.control(CTRL_B, history, screen),
+            (Escape::Control(_), b'H') | (Escape::Control(b'1' | b'7'), b'~') => self.control(CTRL_A, history, screen),
+            (Escape::Control(_), b'F') | (Escape::Control(b'4' | b'8'), b'~') => self.control(CTRL_E, history, screen),
+            (Escape::Control(b'3'), b'~') => self.control(CTRL_D, history, screen),
             _ => {}
         }
     }
 
-    fn control(&mut self, byte: u8, screen: &mut Terminal) {
+    fn control(&mut self, byte: u8, history: &mut History, screen: &mut Terminal) {
         let len = self.line.len();
         match byte {
             CTRL_A => self.move_to(0, screen),
@@ -159,8 +144,8 @@ impl LineEditor {
                 self.delete(len, screen);
             }
             CTRL_W => self.rub_out(self.word_before_cursor(), screen),
-            CTRL_P => self.recall(true, screen),
-            CTRL_N => self.recall(false, screen),
+            CTRL_P => self.recall(history.older(&text(&self.line)), screen),
+            CTRL_N => self.recall(history.newer(), screen),
             _ => {}
         }
     }
@@ -204,13 +189,9 @@ impl LineEditor {
         blanks.saturating_add(letters)
     }
 
-    fn recall(&mut self, older: bool, screen: &mut Terminal) {
-        let found = if older {
-            self.history.older()
-        } else {
-            self.history.newer()
-        };
-        let Some(line) = found.map(String::from) else {
+    /// Puts the line in the place of what is being typed; a bell if there is none.
+    fn recall(&mut self, line: Option<&str>, screen: &mut Terminal) {
+        let Some(line) = line else {
             screen.write_bytes(b"\x07");
             return;
         };

@@ -11,16 +11,18 @@ const LINE_LIMIT: usize = 4 * 1024;
 
 /// Lines, and the one that is being looked at.
 #[derive(Debug, Default)]
-pub(super) struct History {
+pub struct History {
     /// The newest first.
     lines: VecDeque<String>,
     /// How many steps back from the line being typed; 0 at that line itself.
     back: usize,
+    /// The line being typed, while an older one is looked at.
+    unfinished: String,
 }
 
 impl History {
     /// Adds a line, unless it is empty or the same as the last.
-    pub(super) fn add(&mut self, line: &str) {
+    pub fn add(&mut self, line: &str) {
         let repeated = self.lines.front().is_some_and(|last| last == line);
         if line.is_empty() || line.len() > LINE_LIMIT || repeated {
             return;
@@ -29,23 +31,32 @@ impl History {
         self.lines.push_front(line.into());
     }
 
-    /// Goes back to the line being typed.
-    pub(super) fn rewind(&mut self) {
-        self.back = 0;
+    /// The lines, the oldest first.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().rev().map(String::as_str)
     }
 
-    /// One step back; `None` at the oldest.
-    pub(super) fn older(&mut self) -> Option<&str> {
+    /// Begins with a new line.
+    pub fn rewind(&mut self) {
+        self.back = 0;
+        self.unfinished.clear();
+    }
+
+    /// One step back; `None` at the oldest. The first step keeps `typed` for the way forward.
+    pub fn older(&mut self, typed: &str) -> Option<&str> {
         let line = self.lines.get(self.back)?;
+        if self.back == 0 {
+            self.unfinished = typed.into();
+        }
         self.back = self.back.saturating_add(1);
         Some(line)
     }
 
-    /// One step forward, to an empty line after the newest; `None` there.
-    pub(super) fn newer(&mut self) -> Option<&str> {
+    /// One step forward, after the newest to the line that was being typed; `None` there.
+    pub fn newer(&mut self) -> Option<&str> {
         self.back = self.back.checked_sub(1)?;
         let Some(index) = self.back.checked_sub(1) else {
-            return Some("");
+            return Some(&self.unfinished);
         };
         self.lines.get(index).map(String::as_str)
     }
@@ -61,14 +72,18 @@ mod tests {
         for line in ["a", "b", "b", "", "c"] {
             history.add(line);
         }
+        assert_eq!(history.lines().collect::<alloc::vec::Vec<_>>(), ["a", "b", "c"]);
         assert_eq!(history.newer(), None);
-        assert_eq!(history.older(), Some("c"));
-        assert_eq!(history.older(), Some("b"));
-        assert_eq!(history.older(), Some("a"));
-        assert_eq!(history.older(), None);
+        assert_eq!(history.older("half"), Some("c"));
+        assert_eq!(history.older("c"), Some("b"));
+        assert_eq!(history.older("b"), Some("a"));
+        assert_eq!(history.older("a"), None);
         assert_eq!(history.newer(), Some("b"));
         assert_eq!(history.newer(), Some("c"));
-        assert_eq!(history.newer(), Some(""));
+        assert_eq!(history.newer(), Some("half"));
+        assert_eq!(history.newer(), None);
+        history.older("next");
+        history.rewind();
         assert_eq!(history.newer(), None);
     }
 

@@ -3,10 +3,13 @@
 pub mod autoboot;
 pub mod complete;
 pub mod editor;
-mod history;
+pub mod history;
+pub mod read_line;
 pub mod repl;
 pub mod terminal;
 
+pub use history::History;
+pub use read_line::{read_line, read_line_within};
 pub use repl::{Repl, print_banner, run};
 pub use terminal::Terminal;
 

@@ -43,8 +43,7 @@ impl Repl {
         run_variable(context, "preboot");
         match count_down(context) {
             Autoboot::Boot => run_variable(context, "bootcmd"),
-            Autoboot::Off => {}
-            Autoboot::Stopped(key) => self.editor.note(key),
+            Autoboot::Off | Autoboot::Stopped => {}
         }
         self.prompt(context);
     }
@@ -54,7 +53,7 @@ impl Repl {
         let Some(byte) = context.terminal.read() else {
             return false;
         };
-        match self.editor.feed(byte, &mut context.terminal) {
+        match self.editor.feed(byte, &mut context.history, &mut context.terminal) {
             Typed::Pending => {}
             Typed::Complete => self.complete(context),
             Typed::Interrupt => {
