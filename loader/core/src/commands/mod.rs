@@ -17,10 +17,12 @@ mod fdt;
 mod help;
 mod history;
 mod iminfo;
+mod itest;
 mod legacy;
 mod md;
 mod mw;
 mod network;
+mod operand;
 mod pause;
 mod ping;
 mod poweroff;
@@ -28,9 +30,12 @@ mod printenv;
 mod reset;
 mod run;
 mod setenv;
+mod setexpr;
+mod showvar;
 mod sleep;
 mod source;
 mod start;
+mod test;
 mod tftpboot;
 mod truth;
 mod version;
@@ -94,6 +99,7 @@ pub const COMMANDS: &[Command] = &[
     help::COMMAND,
     history::COMMAND,
     iminfo::COMMAND,
+    itest::COMMAND,
     md::COMMAND,
     mw::COMMAND,
     pause::COMMAND,
@@ -103,8 +109,11 @@ pub const COMMANDS: &[Command] = &[
     reset::COMMAND,
     run::COMMAND,
     setenv::COMMAND,
+    setexpr::COMMAND,
+    showvar::COMMAND,
     sleep::COMMAND,
     source::COMMAND,
+    test::COMMAND,
     tftpboot::COMMAND,
     truth::TRUE,
     version::COMMAND,

@@ -14,6 +14,7 @@ pub mod lexer;
 pub mod lookup;
 pub mod number;
 pub mod parser;
+pub mod regex;
 pub mod span;
 
 pub use exec::{State, execute};

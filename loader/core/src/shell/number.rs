@@ -71,6 +71,26 @@ pub fn decimal(word: &str) -> Result<u64, NumberError> {
         .map_err(|_| NumberError::TooLarge { word: word.to_string() })
 }
 
+/// The signed number that `word` begins with, 0 if with none: decimal, hexadecimal after `0x`, octal after `0`; cut to 64 bits. So `test`
+/// reads its numbers, and scripts are used to it.
+#[must_use]
+pub fn prefix(word: &str) -> i64 {
+    let digits = word.strip_prefix('-').unwrap_or(word);
+    let (radix, digits) = match without_prefix(digits) {
+        hexadecimal if hexadecimal.len() < digits.len() => (16, hexadecimal),
+        _ if digits.starts_with('0') => (8, digits),
+        _ => (10, digits),
+    };
+    let digits = digits.chars().map_while(|digit| digit.to_digit(radix));
+    let value = digits.fold(0_i64, |value, digit| {
+        value.wrapping_mul(i64::from(radix)).wrapping_add(i64::from(digit))
+    });
+    match word.starts_with('-') {
+        true => value.wrapping_neg(),
+        false => value,
+    }
+}
+
 /// Reads decimal seconds, with a fraction or without: `2`, `0.5`. Digits beyond the microseconds do not count.
 ///
 /// # Errors
@@ -96,7 +116,7 @@ mod tests {
 
     use alloc::string::ToString;
 
-    use super::{NumberError, decimal, hexadecimal, seconds};
+    use super::{NumberError, decimal, hexadecimal, prefix, seconds};
 
     #[test]
     fn numbers_are_hexadecimal_with_or_without_prefix() {
@@ -129,6 +149,32 @@ mod tests {
         assert_eq!(error.to_string(), "'1ffffffffffffffff' does not fit in 64 bits");
         assert!(decimal("18446744073709551616").is_err());
         assert!(decimal("1a").is_err());
+    }
+
+    #[test]
+    fn the_number_that_a_word_begins_with_counts() {
+        for (word, value) in [
+            ("12", 12),
+            ("0x10", 16),
+            ("0X1f", 31),
+            ("010", 8),
+            ("08", 0),
+            ("-5", -5),
+            ("-0x10", -16),
+            ("1x", 1),
+            ("ff", 0),
+            ("", 0),
+            ("-", 0),
+            ("+1", 0),
+            (" 1", 0),
+            ("0x", 0),
+            ("0b1", 0),
+            ("0xffffffffffffffff", -1),
+            ("9223372036854775808", i64::MIN),
+            ("18446744073709551617", 1),
+        ] {
+            assert_eq!(prefix(word), value, "{word}");
+        }
     }
 
     #[test]
