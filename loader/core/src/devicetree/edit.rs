@@ -126,6 +126,17 @@ impl Tree {
         }
     }
 
+    /// As [`Tree::ensure`], but a new child comes before the others.
+    ///
+    /// # Errors
+    /// As [`Tree::ensure`].
+    pub fn ensure_first(&mut self, parent: NodeId, name: &str) -> Result<NodeId, EditError> {
+        match self.child(parent, name) {
+            Some(id) => Ok(id),
+            None => self.add_first(parent, name),
+        }
+    }
+
     /// Gives a node another name; its place, properties and children stay.
     ///
     /// # Errors

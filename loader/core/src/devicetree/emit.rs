@@ -167,7 +167,11 @@ fn node_stand_in(len: usize) -> String {
         .collect()
 }
 
-fn announce(blob: &mut [u8], len: usize) -> Result<(), EmitError> {
+/// Writes `len` into the header's `totalsize`.
+///
+/// # Errors
+/// [`EmitError::TooLarge`] from 4 GiB on.
+pub(crate) fn announce(blob: &mut [u8], len: usize) -> Result<(), EmitError> {
     let total = u32::try_from(len).map_err(|_| EmitError::TooLarge)?;
     patch(blob, TOTALSIZE, &total.to_be_bytes());
     Ok(())

@@ -266,6 +266,14 @@ pub enum ValueError {
     /// No byte.
     #[error("Sorry, I could not convert \"{0}\": a byte is two hexadecimal digits")]
     BadByte(String),
+    /// A `?` where the property has no cell to keep.
+    #[error("Sorry, I could not convert \"?\": the property has {len} bytes, so there is no cell {index} to keep")]
+    NoPresentCell {
+        /// The cell's index.
+        index: usize,
+        /// Bytes that the property has.
+        len: usize,
+    },
     /// Text right after a bracket.
     #[error("Unexpected character after a bracket: \"{0}\", a string is a word of its own")]
     AfterBracket(String),

@@ -12,6 +12,7 @@ use super::{
 use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Range;
 use fdt::nodes::AsNode;
 use fdt::parsing::{NoPanic, unaligned::UnalignedParser};
 use fdt::{Fdt, FdtHeader};
@@ -23,11 +24,11 @@ const MAGIC: u32 = 0xd00d_feed;
 const VERSION: u32 = 17;
 const HEADER_LEN: usize = 40;
 
-const BEGIN_NODE: u32 = 1;
-const END_NODE: u32 = 2;
-const PROP: u32 = 3;
-const NOP: u32 = 4;
-const END: u32 = 9;
+pub(super) const BEGIN_NODE: u32 = 1;
+pub(super) const END_NODE: u32 = 2;
+pub(super) const PROP: u32 = 3;
+pub(super) const NOP: u32 = 4;
+pub(super) const END: u32 = 9;
 
 impl Tree {
     /// Reads a blob. `blob` may be longer than the `totalsize` of its header; bytes after that are not looked at.
@@ -36,19 +37,51 @@ impl Tree {
     /// [`ParseError`] with the offset in the blob, if the blob is not a well-formed devicetree of version 17 or goes
     /// beyond the limits of this module.
     pub fn parse(blob: &[u8]) -> Result<Self, ParseError> {
-        let (header, blob) = check_header(blob)?;
-        // The crate adds the header's offsets and sizes up unchecked: it must not see a header before `check_header`.
-        let fdt = Blob::new_unaligned_fallible(blob).map_err(|_| error(Kind::NoHeader(blob.len()), 0))?;
-        let base = to_usize(header.structs_offset);
-        let walk = Walk::new(fdt.structs_block(), fdt.strings_block());
-        let mut tree = walk.run().map_err(|at| ParseError {
-            offset: at.offset.saturating_add(base),
-            ..at
-        })?;
-        tree.reservations = read_reservations(blob, to_usize(header.memory_reserve_map_offset))?;
-        tree.boot_cpuid = header.boot_cpuid;
-        Ok(tree)
+        let header = check_header(blob)?;
+        read(header, None).map(|outline| outline.tree)
     }
+}
+
+/// A tree of which the large values were left where they are.
+#[derive(Debug)]
+pub struct Outline {
+    /// The tree; the properties left out are in it, and empty.
+    pub tree: Tree,
+    /// The nodes that have the property, with the value's place in the blob.
+    pub left_out: Vec<(NodeId, Range<usize>)>,
+    /// The length of the blob by its header.
+    pub total_size: u32,
+}
+
+/// Reads a blob whose properties called `left_out` may be as large as memory: FIT images are such trees.
+///
+/// # Errors
+/// As [`Tree::parse`]; the limit on the structure block counts without those values.
+pub fn outline(blob: &[u8], left_out: &str) -> Result<Outline, ParseError> {
+    let header = check_header_within(blob, usize::MAX)?;
+    read(header, Some(left_out))
+}
+
+fn read((header, blob): (FdtHeader, &[u8]), left_out: Option<&str>) -> Result<Outline, ParseError> {
+    // The crate adds the header's offsets and sizes up unchecked: it must not see a header before `check_header`.
+    let fdt = Blob::new_unaligned_fallible(blob).map_err(|_| error(Kind::NoHeader(blob.len()), 0))?;
+    let base = to_usize(header.structs_offset);
+    let mut walk = Walk::new(fdt.structs_block(), fdt.strings_block());
+    walk.left_out = left_out;
+    let (mut tree, mut left_out) = walk.run().map_err(|at| ParseError {
+        offset: at.offset.saturating_add(base),
+        ..at
+    })?;
+    for (_, range) in &mut left_out {
+        *range = range.start.saturating_add(base)..range.end.saturating_add(base);
+    }
+    tree.reservations = read_reservations(blob, to_usize(header.memory_reserve_map_offset))?;
+    tree.boot_cpuid = header.boot_cpuid;
+    Ok(Outline {
+        tree,
+        left_out,
+        total_size: header.total_size,
+    })
 }
 
 /// The header of a blob, once it is known to lie within `blob` and to describe blocks that do.
@@ -78,12 +111,17 @@ fn error(kind: ParseErrorKind, offset: usize) -> ParseError {
 }
 
 /// Lossless where the loader runs (64 bits); elsewhere a length that no slice has, which the checks then refuse.
-fn to_usize(value: u32) -> usize {
+pub(super) fn to_usize(value: u32) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
 }
 
 /// Reads the header and returns it with exactly the bytes of the blob.
-fn check_header(blob: &[u8]) -> Result<(FdtHeader, &[u8]), ParseError> {
+pub(super) fn check_header(blob: &[u8]) -> Result<(FdtHeader, &[u8]), ParseError> {
+    check_header_within(blob, MAX_BLOCK_LEN)
+}
+
+/// As [`check_header`], for a structure block of up to `max_structs` bytes.
+fn check_header_within(blob: &[u8], max_structs: usize) -> Result<(FdtHeader, &[u8]), ParseError> {
     let header = read_header(blob).ok_or_else(|| error(Kind::NoHeader(blob.len()), 0))?;
     if header.magic != MAGIC {
         return Err(error(Kind::BadMagic(header.magic), 0));
@@ -107,8 +145,12 @@ fn check_header(blob: &[u8]) -> Result<(FdtHeader, &[u8]), ParseError> {
             20,
         ));
     }
-    check_block("structure", (header.structs_offset, header.structs_size), len).map_err(|kind| error(kind, 8))?;
-    check_block("strings", (header.strings_offset, header.strings_size), len).map_err(|kind| error(kind, 12))?;
+    let (structs, strings) = (
+        (header.structs_offset, header.structs_size),
+        (header.strings_offset, header.strings_size),
+    );
+    check_block("structure", structs, (len, max_structs)).map_err(|kind| error(kind, 8))?;
+    check_block("strings", strings, (len, MAX_BLOCK_LEN)).map_err(|kind| error(kind, 12))?;
     if !header.structs_offset.is_multiple_of(4) {
         return Err(error(Kind::Misaligned(header.structs_offset), 8));
     }
@@ -132,12 +174,16 @@ fn read_header(blob: &[u8]) -> Option<FdtHeader> {
     })
 }
 
-fn check_block(block: &'static str, (start, size): (u32, u32), blob_len: usize) -> Result<(), ParseErrorKind> {
+fn check_block(
+    block: &'static str,
+    (start, size): (u32, u32),
+    (blob_len, max): (usize, usize),
+) -> Result<(), ParseErrorKind> {
     let end = start.checked_add(size).map(to_usize);
     if to_usize(start) < HEADER_LEN || end.is_none_or(|end| end > blob_len) {
         return Err(Kind::BlockOutside { block, start, size });
     }
-    if to_usize(size) > MAX_BLOCK_LEN {
+    if to_usize(size) > max {
         return Err(Kind::BlockTooLarge { block, size });
     }
     Ok(())
@@ -181,6 +227,10 @@ struct Walk<'a> {
     property_names: BTreeSet<&'a str>,
     property_count: usize,
     root_seen: bool,
+    /// The property whose values are not copied, their places, and the length of those that were.
+    left_out: Option<&'a str>,
+    places: Vec<(NodeId, Range<usize>)>,
+    copied: usize,
 }
 
 impl<'a> Walk<'a> {
@@ -195,10 +245,13 @@ impl<'a> Walk<'a> {
             property_names: BTreeSet::new(),
             property_count: 0,
             root_seen: false,
+            left_out: None,
+            places: Vec::new(),
+            copied: 0,
         }
     }
 
-    fn run(mut self) -> Result<Tree, ParseError> {
+    fn run(mut self) -> Result<(Tree, Vec<(NodeId, Range<usize>)>), ParseError> {
         loop {
             let offset = self.at;
             let token = self.word("the tree")?;
@@ -214,12 +267,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn finish(self) -> Result<Tree, ParseErrorKind> {
+    fn finish(self) -> Result<(Tree, Vec<(NodeId, Range<usize>)>), ParseErrorKind> {
         if !self.root_seen || !self.open.is_empty() {
             return Err(Kind::MisplacedToken("END"));
         }
         match self.structs.len().saturating_sub(self.at) {
-            0 => Ok(self.tree),
+            0 => Ok((self.tree, self.places)),
             rest => Err(Kind::TrailingData(rest)),
         }
     }
@@ -279,11 +332,9 @@ impl<'a> Walk<'a> {
     fn property(&mut self) -> Result<(), ParseErrorKind> {
         let len = to_usize(self.word("a property").map_err(|at| at.kind)?);
         let name_offset = to_usize(self.word("a property").map_err(|at| at.kind)?);
-        let end = self.at.saturating_add(len);
-        let value = self
-            .structs
-            .get(self.at..end)
-            .ok_or(Kind::UnexpectedEnd("a property's value"))?;
+        let place = self.at..self.at.saturating_add(len);
+        let value = self.structs.get(place.clone());
+        let mut value = value.ok_or(Kind::UnexpectedEnd("a property's value"))?;
         self.skip(len);
         let name = self
             .strings
@@ -291,6 +342,18 @@ impl<'a> Walk<'a> {
             .and_then(c_string)
             .filter(|name| is_property_name(name));
         let name = name.ok_or(Kind::BadName("property"))?;
+        if let (Some(id), true) = (self.open.last(), self.left_out == Some(name)) {
+            self.places.push((*id, place));
+            value = &[];
+        }
+        self.copied = self.copied.saturating_add(value.len());
+        if self.copied > MAX_BLOCK_LEN {
+            let size = u32::try_from(self.copied).unwrap_or(u32::MAX);
+            return Err(Kind::BlockTooLarge {
+                block: "structure",
+                size,
+            });
+        }
         let node = self.open.last().and_then(|id| self.tree.node_mut(*id));
         // Section 5.4.2: properties stand before children. Readers differ on what comes later, so nothing may.
         let node = node
@@ -331,7 +394,7 @@ impl<'a> Walk<'a> {
 
 /// The string at the start of `bytes`, if it ends within the length of a name. Without that limit a strings block
 /// that holds no NUL would be searched to its end once for each property.
-fn c_string(bytes: &[u8]) -> Option<&str> {
+pub(super) fn c_string(bytes: &[u8]) -> Option<&str> {
     let len = bytes
         .iter()
         .take(MAX_NAME_LEN.saturating_add(1))

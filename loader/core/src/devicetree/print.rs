@@ -114,14 +114,14 @@ impl fmt::Display for PrintValue<'_> {
     }
 }
 
-/// The strings that a value consists of, if it looks like a string list: no string is empty, unless it is the only
-/// one, and there are no control characters but white space.
+/// The strings that a value consists of, if it looks like a string list: no string is empty, and there are no control characters but white
+/// space.
 pub(crate) fn strings_of(value: &[u8]) -> Option<Vec<&str>> {
     let text = str::from_utf8(value.strip_suffix(&[0])?).ok()?;
     let strings: Vec<&str> = text.split('\0').collect();
     let is_string =
         |text: &&str| !text.is_empty() && text.chars().all(|at| !at.is_control() || at.is_ascii_whitespace());
-    (text.is_empty() || strings.iter().all(is_string)).then_some(strings)
+    strings.iter().all(is_string).then_some(strings)
 }
 
 /// White space other than a blank could pass for the text around it, so it is written as in devicetree sources.
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn values_print_as_what_their_bytes_look_like() {
         assert_eq!(text(b"a,b\0c,d\0"), r#""a,b", "c,d""#);
-        assert_eq!(text(b"\0"), r#""""#);
+        assert_eq!(text(b"\0"), "[00]");
         assert_eq!(text(b"\0\0"), "[00 00]");
         assert_eq!(text(b"ABC\0"), r#""ABC""#);
         assert_eq!(text(&[0; 4]), "<0x00000000>");

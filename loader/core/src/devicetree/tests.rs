@@ -1,6 +1,8 @@
 //! Tests of the tree: how it is looked up, edited, decoded and written.
 
 mod blobs;
+mod in_place;
+mod overlay;
 
 use super::*;
 use alloc::format;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <0x0 12 0xAB >    cells: decimal, hexadecimal after 0x, octal after 0 (as in devicetree sources)
+//! <? 5 ?>           cells of which some keep the value that they have
 //! [00 11 2233]      bytes in hexadecimal
 //! "a b" c           a string list; its quotes are the shell's, so none arrive here
 //! <1> [22] "x"      one after another; what follows a string is a string
@@ -13,11 +14,11 @@
 use super::error::ValueError;
 use alloc::vec::Vec;
 
-/// Bytes of the value that `words` describe.
+/// Bytes of the value that `words` describe, in place of the `present` ones.
 ///
 /// # Errors
 /// [`ValueError`] with the word that is no cell or byte, or the bracket that is not closed.
-pub fn parse_value<W: AsRef<str>>(words: &[W]) -> Result<Vec<u8>, ValueError> {
+pub fn parse_value<W: AsRef<str>>(words: &[W], present: &[u8]) -> Result<Vec<u8>, ValueError> {
     let mut value = Vec::new();
     let mut state = State::Start;
     for word in words {
@@ -31,7 +32,7 @@ pub fn parse_value<W: AsRef<str>>(words: &[W]) -> Result<Vec<u8>, ValueError> {
             continue;
         }
         while !rest.is_empty() {
-            (state, rest) = step(state, rest, &mut value)?;
+            (state, rest) = step(state, rest, (&mut value, present))?;
         }
     }
     match state {
@@ -50,7 +51,11 @@ enum State {
 }
 
 /// Takes one bracket, number or blank off the front of `rest`.
-fn step<'a>(state: State, rest: &'a str, value: &mut Vec<u8>) -> Result<(State, &'a str), ValueError> {
+fn step<'a>(
+    state: State,
+    rest: &'a str,
+    (value, present): (&mut Vec<u8>, &[u8]),
+) -> Result<(State, &'a str), ValueError> {
     if let Some(after) = rest.strip_prefix([' ', '\t', '\n', '\r']) {
         return Ok((state, after));
     }
@@ -63,6 +68,7 @@ fn step<'a>(state: State, rest: &'a str, value: &mut Vec<u8>) -> Result<(State, 
             let end = rest.find([' ', '\t', '\n', '\r', close]).unwrap_or(rest.len());
             let (token, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
             match state {
+                State::Cells if token == "?" => value.extend(kept_cell(value.len(), present)?),
                 State::Cells => value.extend(cell(token)?.to_be_bytes()),
                 _ => bytes(token, value)?,
             }
@@ -76,6 +82,15 @@ fn step<'a>(state: State, rest: &'a str, value: &mut Vec<u8>) -> Result<(State, 
             },
         },
     }
+}
+
+/// The cell that the property has at `offset` bytes from its start.
+fn kept_cell(offset: usize, present: &[u8]) -> Result<[u8; 4], ValueError> {
+    let cell = present.get(offset..).and_then(|rest| rest.first_chunk::<4>());
+    cell.copied().ok_or(ValueError::NoPresentCell {
+        index: offset / 4,
+        len: present.len(),
+    })
 }
 
 fn cell(token: &str) -> Result<u32, ValueError> {
@@ -118,7 +133,7 @@ mod tests {
     use alloc::string::ToString;
 
     fn parse(line: &[&str]) -> Vec<u8> {
-        parse_value(line).unwrap()
+        parse_value(line, &[]).unwrap()
     }
 
     #[test]
@@ -145,6 +160,20 @@ mod tests {
     }
 
     #[test]
+    fn question_marks_keep_cells() {
+        let present = [0, 0, 0, 1, 0, 0, 0, 2];
+        assert_eq!(parse_value(&["<?", "5>"], &present).unwrap(), [0, 0, 0, 1, 0, 0, 0, 5]);
+        assert_eq!(
+            parse_value(&["<9 ? 3>"], &present).unwrap(),
+            [0, 0, 0, 9, 0, 0, 0, 2, 0, 0, 0, 3]
+        );
+        assert_eq!(parse_value(&["?"], &present).unwrap(), b"?\0");
+        let short = parse_value(&["<1 2 ?>"], &present);
+        assert_eq!(short, Err(ValueError::NoPresentCell { index: 2, len: 8 }));
+        assert!(parse_value(&["[?]"], &present).is_err() && parse_value(&["<?1>"], &present).is_err());
+    }
+
+    #[test]
     fn values_can_be_mixed() {
         assert_eq!(parse(&["<1>", "[22]", "x"]), *b"\0\0\0\x01\x22x\0");
         assert_eq!(parse(&["<1>[22]"]), [0, 0, 0, 1, 0x22]);
@@ -152,15 +181,15 @@ mod tests {
 
     #[test]
     fn what_is_no_value_is_named() {
-        let message = |words: &[&str]| parse_value(words).unwrap_err().to_string();
+        let message = |words: &[&str]| parse_value(words, &[]).unwrap_err().to_string();
         assert!(message(&["<zz>"]).starts_with("Sorry, I could not convert \"zz\""));
         for bad in ["<0xfffffffff>", "<-1>", "<+1>", "<0x>", "<08>", "<1,2>"] {
-            assert!(matches!(parse_value(&[bad]), Err(ValueError::BadCell(_))), "{bad}");
+            assert!(matches!(parse_value(&[bad], &[]), Err(ValueError::BadCell(_))), "{bad}");
         }
         for bad in ["[2g]", "[123]", "[0x]", "[+1]"] {
-            assert!(matches!(parse_value(&[bad]), Err(ValueError::BadByte(_))), "{bad}");
+            assert!(matches!(parse_value(&[bad], &[]), Err(ValueError::BadByte(_))), "{bad}");
         }
-        assert_eq!(parse_value(&["<1", "2"]), Err(ValueError::Unclosed('<')));
-        assert_eq!(parse_value(&["<1>x"]), Err(ValueError::AfterBracket("x".into())));
+        assert_eq!(parse_value(&["<1", "2"], &[]), Err(ValueError::Unclosed('<')));
+        assert_eq!(parse_value(&["<1>x"], &[]), Err(ValueError::AfterBracket("x".into())));
     }
 }

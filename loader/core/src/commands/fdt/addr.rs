@@ -4,6 +4,7 @@ use super::SubCommand;
 use super::working::{WorkingTree, bad_blob, working_address};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
+use alloc::string::String;
 use hal::PhysAddr;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
@@ -16,21 +17,18 @@ addr -c - show where the devicetree is that the loader itself was given",
 };
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let mut args = args.get(1..).unwrap_or_default();
-    let quiet = args.first().is_some_and(|word| word == "-q");
-    if quiet {
-        args = args.get(1..).unwrap_or_default();
+    let words = args.get(1..).unwrap_or_default();
+    let is_flag = |word: &&String| matches!(word.as_str(), "-q" | "-c");
+    let flags = words.iter().take_while(is_flag).count();
+    let (flags, args) = words.split_at_checked(flags).unwrap_or((words, &[]));
+    let quiet = flags.iter().any(|flag| flag == "-q");
+    if flags.iter().any(|flag| flag == "-c") {
+        return control(context, args);
     }
     match args {
         [] => {
             let address = working_address(context)?;
             context.say(format_args!("Working fdt: {:08x}", address.get()));
-            Ok(Status::Success)
-        }
-        [flag] if flag == "-c" => {
-            let address = context.env.hex("fdtcontroladdr");
-            let address = address.ok_or_else(|| CommandError::failed("the loader was given no devicetree"))?;
-            context.say(format_args!("Control fdt: {address:08x}"));
             Ok(Status::Success)
         }
         [address] => {
@@ -45,6 +43,19 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         }
         _ => Err(CommandError::Usage),
     }
+}
+
+/// The tree that the loader itself was given. It cannot be given another one: what was set up by it would not follow.
+fn control(context: &mut Context, args: Args<'_>) -> CommandResult {
+    if !args.is_empty() {
+        return Err(CommandError::failed(
+            "the loader's own devicetree stays where it is; without -c the address is that of the working devicetree",
+        ));
+    }
+    let address = context.env.hex("fdtcontroladdr");
+    let address = address.ok_or_else(|| CommandError::failed("the loader was given no devicetree"))?;
+    context.say(format_args!("Control fdt: {address:08x}"));
+    Ok(Status::Success)
 }
 
 fn set(context: &mut Context, address: PhysAddr, quiet: bool) -> CommandResult {

@@ -7,7 +7,7 @@ use alloc::format;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "bootcpu",
-    aliases: &["boo", "boot"],
+    aliases: &["boo", "boot", "bootc", "bootcp"],
     usage: "bootcpu <id> - set the id of the boot CPU",
     run,
 };

@@ -8,7 +8,7 @@ use alloc::format;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "chosen",
-    aliases: &["cho"],
+    aliases: &["cho", "chos", "chose"],
     usage: "chosen [<start> <size>] - make sure that /chosen is there, and set the initrd in it",
     run,
 };

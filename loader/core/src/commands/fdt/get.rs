@@ -9,7 +9,7 @@ use alloc::string::{String, ToString};
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "get",
-    aliases: &["ge"],
+    aliases: &["g", "ge"],
     usage: "\
 get value <var> <path> <prop> [<index>] - put a value, or the string or cell at <index>, into a variable
 get name <var> <path> <index> - put the name of the child at <index> into a variable
@@ -33,7 +33,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         ("n" | "name", [index]) => child_name(&tree, node, parse_index(index)?),
         ("a" | "addr", [name]) => value_address(context, &tree, node, name),
         ("s" | "size", []) => Ok(format!("{:x}", tree.children(node).len())),
-        ("s" | "size", [name]) => Ok(format!("{:#010X}", property_of(&tree, node, name)?.len())),
+        ("s" | "size", [name]) => Ok(format!("{:x}", property_of(&tree, node, name)?.len())),
         _ => Err(CommandError::Usage),
     }?;
     context.env.set(variable, &text)?;
@@ -98,5 +98,5 @@ fn value_address(context: &Context, tree: &Tree, node: NodeId, name: &str) -> Re
     let offset = property_offset(context.memory.bytes_from(start)?, &path, name);
     let address = offset.and_then(|offset| start.checked_add(u64::try_from(offset).ok()?));
     let address = address.ok_or_else(|| CommandError::failed(format!("{path} {name} could not be located")))?;
-    Ok(format!("{:#018x}", address.get()))
+    Ok(format!("{:x}", address.get()))
 }

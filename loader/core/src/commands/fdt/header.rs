@@ -10,7 +10,7 @@ use core::fmt::Write;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "header",
-    aliases: &["he", "hea", "head"],
+    aliases: &["h", "he", "hea", "head", "heade"],
     usage: "\
 header - show the header
 header get <var> <member> - put one member of the header into a variable",
@@ -26,7 +26,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             context.terminal.write_str(&listing(&header, reservations)?)?;
             Ok(Status::Success)
         }
-        [_, get, variable, member] if get == "get" => {
+        [_, get, variable, member] if matches!(get.as_str(), "g" | "get") => {
             let found = members(&header).into_iter().find(|(name, _)| name == member);
             let (_, value) =
                 found.ok_or_else(|| CommandError::failed(format!("the header has no member '{member}'")))?;

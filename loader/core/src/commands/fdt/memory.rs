@@ -6,7 +6,7 @@ use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "memory",
-    aliases: &["me", "mem"],
+    aliases: &["me", "mem", "memo", "memor"],
     usage: "memory <addr> <size> - set the node /memory",
     run,
 };

@@ -5,6 +5,7 @@
 //! them comes our sentence with the path and the numbers.
 
 mod addr;
+mod apply;
 mod bootcpu;
 mod chosen;
 mod get;
@@ -41,6 +42,7 @@ struct SubCommand {
 
 const SUB_COMMANDS: &[SubCommand] = &[
     addr::COMMAND,
+    apply::COMMAND,
     bootcpu::COMMAND,
     chosen::COMMAND,
     get::COMMAND,
@@ -63,6 +65,7 @@ pub(crate) const COMMAND: Command = Command {
     usage: "\
 addr [-q] [<addr> [<size>]] - show or set where the working devicetree is
 addr -c - show where the devicetree is that the loader itself was given
+apply <addr> - merge the overlay at <addr> into the working devicetree
 bootcpu <id> - set the id of the boot CPU
 chosen [<start> <size>] - make sure that /chosen is there, and set the initrd in it
 get value <var> <path> <prop> [<index>] - put a value, or the string or cell at <index>, into a variable
@@ -84,7 +87,7 @@ rsvmem delete <index> - remove a memory reservation
 set <path> <prop> [<val>...] - set a property",
     help: "Works on the devicetree at the address that `fdt addr` sets. Numbers are hexadecimal, except in values.\n\
         A path starts with `/`, or with an alias from /aliases; the unit address may be left out where one node fits.\n\
-        A value is <cells> (decimal, hexadecimal after 0x), [bytes] (hexadecimal), strings, or nothing.\n\
+        A value is <cells> (decimal, hexadecimal after 0x; ? keeps the present one), [bytes] (hexadecimal), strings, or nothing.\n\
         The tree grows when it must, as far as no reservation, loaded file or end of RAM is in the way.",
     examples: &[
         "fdt addr 0x42000000",

@@ -25,7 +25,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         Some(name) => working
             .tree
             .remove_property(node, name)
-            .map_err(|error| CommandError::failed(format!("libfdt fdt_delprop():  FDT_ERR_NOTFOUND\n{error}")))?,
+            .map_err(|error| CommandError::failed(format!("libfdt fdt_delprop(): FDT_ERR_NOTFOUND\n{error}")))?,
     }
     working.store(context)?;
     Ok(Status::Success)

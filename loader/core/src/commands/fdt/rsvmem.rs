@@ -7,7 +7,7 @@ use alloc::format;
 
 pub(super) const COMMAND: SubCommand = SubCommand {
     name: "rsvmem",
-    aliases: &["rs", "rsv"],
+    aliases: &["rs", "rsv", "rsvm", "rsvme"],
     usage: "\
 rsvmem print - show the memory reservations
 rsvmem add <addr> <size> - add a memory reservation
@@ -52,7 +52,7 @@ fn delete(context: &mut Context, index: &str) -> CommandResult {
     if removed.is_none() {
         let ours = format!("there is no reservation {index}, the tree has {count}");
         return Err(CommandError::failed(format!(
-            "libfdt fdt_del_mem_rsv():  FDT_ERR_NOTFOUND\n{ours}"
+            "libfdt fdt_del_mem_rsv(): FDT_ERR_NOTFOUND\n{ours}"
         )));
     }
     working.store(context)?;

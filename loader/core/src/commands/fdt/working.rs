@@ -1,10 +1,14 @@
 //! The working devicetree: a blob in RAM, read for each command and written back in place.
+//!
+//! Nothing is kept between commands, since anything may be written over the blob or loaded in its place. The edits of which scripts make
+//! hundreds are tried in the blob itself first.
 
 use crate::context::{CommandError, Context};
-use crate::devicetree::{ParseError, ParseErrorKind, Tree, parse_header};
+use crate::devicetree::{ParseError, ParseErrorKind, Tree, announce, parse_header};
 use crate::memory::{Memory, MemoryError};
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use hal::{PhysAddr, Region};
 
 /// What a blob that outgrows its place gets beyond its needs, so that not every edit has to look for room.
@@ -41,6 +45,13 @@ impl WorkingTree {
             address,
             total_size,
         };
+        let overwritten = context
+            .memory
+            .file_at(address)
+            .is_some_and(|file| file.overwritten_by.is_some());
+        if !overwritten {
+            return Ok(working);
+        }
         match overwriter(&context.memory, address, working.len()?) {
             Some(name) => Err(CommandError::failed(format!(
                 "the devicetree at {address} was written over by {name}: load it again"
@@ -56,7 +67,8 @@ impl WorkingTree {
 
     /// Writes the tree back. It keeps its `totalsize` if it can and grows if it must.
     pub(super) fn store(&self, context: &mut Context) -> Result<(), CommandError> {
-        let len = self.len()?;
+        let blob = self.tree.emit_into(0)?;
+        let len = u64::try_from(blob.len())?;
         let room = self.room(context)?;
         let total_size = match len <= self.total_size {
             true => self.total_size,
@@ -64,17 +76,18 @@ impl WorkingTree {
                 .min(room.len)
                 .max(len),
         };
-        self.write(context, total_size, &room)
+        self.write(context, blob, total_size, &room)
     }
 
     /// Gives the tree `extra` bytes of room, up to the end of a page. Where there is less it gets that, and the return
     /// value says what is in the way.
     pub(super) fn resize(&self, context: &mut Context, extra: u64) -> Result<Option<String>, CommandError> {
-        let len = self.len()?;
+        let blob = self.tree.emit_into(0)?;
+        let len = u64::try_from(blob.len())?;
         let room = self.room(context)?;
         let wanted = page_end(self.address, len.saturating_add(extra));
         let total_size = wanted.min(room.len).max(len);
-        self.write(context, total_size, &room)?;
+        self.write(context, blob, total_size, &room)?;
         let obstacle = &room.obstacle;
         Ok((total_size < wanted).then(|| format!("{total_size:#x} bytes instead of {wanted:#x}: {obstacle}")))
     }
@@ -89,7 +102,7 @@ impl WorkingTree {
         let room = room_at(&context.memory, address)?;
         match total_size > room.len {
             true => Err(no_space(address, total_size, &room)),
-            false => copy.write(context, total_size, &room),
+            false => copy.write(context, copy.tree.emit_into(0)?, total_size, &room),
         }
     }
 
@@ -105,9 +118,16 @@ impl WorkingTree {
         })
     }
 
-    fn write(&self, context: &mut Context, total_size: u64, room: &Room) -> Result<(), CommandError> {
-        let blob = self.tree.emit_into(usize::try_from(total_size)?)?;
+    /// Writes the tree's `blob`, which announces at least `total_size` bytes then.
+    fn write(
+        &self,
+        context: &mut Context,
+        mut blob: Vec<u8>,
+        total_size: u64,
+        room: &Room,
+    ) -> Result<(), CommandError> {
         let len = u64::try_from(blob.len())?;
+        announce(&mut blob, usize::try_from(total_size.max(len))?)?;
         if len > room.len {
             return Err(no_space(self.address, len, room));
         }
@@ -123,6 +143,31 @@ impl WorkingTree {
         context.memory.record(claim, len);
         Ok(())
     }
+}
+
+/// Has `edit` change the working blob itself, whose bytes it gets up to `totalsize`, and says whether it did. It did not if anything about
+/// the blob or its place is out of the ordinary: then [`WorkingTree`] does the edit, or has the words for why not.
+pub(super) fn edit_in_place(context: &mut Context, edit: impl FnOnce(&mut [u8]) -> bool) -> bool {
+    try_in_place(context, edit).unwrap_or(false)
+}
+
+fn try_in_place(context: &mut Context, edit: impl FnOnce(&mut [u8]) -> bool) -> Option<bool> {
+    let address = context.working_tree?;
+    let memory = &mut context.memory;
+    let len = u64::from(parse_header(memory.bytes_from(address).ok()?).ok()?.total_size);
+    let file = memory.file_at(address);
+    let name = file.map_or("the devicetree", |file| &file.name).to_string();
+    if file.is_some_and(|file| file.overwritten_by.is_some()) || room_at(memory, address).ok()?.len < len {
+        return None;
+    }
+    let claim = memory.claim(address, len, &name).ok()?;
+    let done = memory.bytes_mut(&claim).is_ok_and(edit);
+    if done {
+        memory.record(claim, len);
+    } else {
+        memory.abandon(claim, 0);
+    }
+    Some(done)
 }
 
 /// The address that `fdt addr` has set.

@@ -19,7 +19,7 @@ macro_rules! fixture {
     };
 }
 
-const FIXTURES: [(&str, &[u8]); 4] = [
+pub(super) const FIXTURES: [(&str, &[u8]); 4] = [
     ("dom0less", fixture!("dom0less")),
     ("symbols", fixture!("symbols")),
     ("nops", fixture!("nops")),

@@ -1,0 +1,39 @@
+//! `fdt apply`: an overlay, merged.
+
+use super::SubCommand;
+use super::working::WorkingTree;
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::devicetree::OverlayError;
+use alloc::format;
+use hal::PhysAddr;
+
+pub(super) const COMMAND: SubCommand = SubCommand {
+    name: "apply",
+    aliases: &["ap", "app", "appl"],
+    usage: "apply <addr> - merge the overlay at <addr> into the working devicetree",
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let [_, address] = args else {
+        return Err(CommandError::Usage);
+    };
+    let address = PhysAddr(context.hexadecimal(address)?);
+    let mut working = WorkingTree::load(context)?;
+    let overlay = WorkingTree::at(context, address)?.tree;
+    working
+        .tree
+        .apply(overlay)
+        .map_err(|error| refused(context, address, &error))?;
+    working.store(context)?;
+    Ok(Status::Success)
+}
+
+/// U-Boot's words, then what is wrong with which overlay.
+fn refused(context: &Context, address: PhysAddr, error: &OverlayError) -> CommandError {
+    let name = context.memory.file_at(address).map_or("the overlay", |file| &file.name);
+    let code = error.code();
+    CommandError::failed(format!(
+        "failed on fdt_overlay_apply(): {code}\n{name} at {address}: {error}"
+    ))
+}
