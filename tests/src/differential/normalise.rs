@@ -10,8 +10,9 @@ const REPLACED: &[(&str, &str)] = &[
     // How long something took, and how fast that was.
     (r"\(\d+ ms\)", "(N ms)"),
     (r"in \d+ ms( \([\d.]+ [KMG]?i?B/s\))?", "in N ms"),
-    (r"(?m)^Loading: [#T *\n\t\x08]*", "Loading: "),
-    (r"[\d.]+ [KMG]?i?B/s", "RATE"),
+    (r"Loading: [^\n]*\n(\t[^\n]*\n)?done", "Loading: PROGRESS\ndone"),
+    (r"Loading: (\*?\x08?[# ]*)(T )*", "Loading: "),
+    (r"[\d.]+ ([KMG]?i?B|Bytes)/s", "RATE"),
     (r"time: [\d.]+ (minutes|seconds).*", "time: N"),
 ];
 

@@ -1,0 +1,3 @@
+//! What the fuzzer calls: `tests/fuzz/README.md` says how.
+
+pub mod targets;
