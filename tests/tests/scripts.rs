@@ -48,6 +48,11 @@ fn image_builders_script() {
 }
 
 #[test]
+fn image_builders_script_with_computed_addresses() {
+    boots("script-computed", Dialect::Computed);
+}
+
+#[test]
 fn xen_genboots_script() {
     boots("script-genboot", Dialect::Genboot);
 }
