@@ -28,4 +28,5 @@ pub mod env;
 pub mod image;
 pub mod memory;
 pub mod net;
+pub mod serial;
 pub mod shell;

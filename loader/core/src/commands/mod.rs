@@ -19,6 +19,9 @@ mod history;
 mod iminfo;
 mod itest;
 mod legacy;
+mod loadb;
+mod loadx;
+mod loady;
 mod md;
 mod mw;
 mod network;
@@ -29,6 +32,7 @@ mod poweroff;
 mod printenv;
 mod reset;
 mod run;
+mod serial;
 mod setenv;
 mod setexpr;
 mod showvar;
@@ -100,6 +104,9 @@ pub const COMMANDS: &[Command] = &[
     history::COMMAND,
     iminfo::COMMAND,
     itest::COMMAND,
+    loadb::COMMAND,
+    loadx::COMMAND,
+    loady::COMMAND,
     md::COMMAND,
     mw::COMMAND,
     pause::COMMAND,

@@ -26,6 +26,8 @@ pub struct Terminal {
     interrupted: bool,
     /// Whether the last byte read was a carriage return: a line feed right after it belongs to the same Enter.
     after_return: bool,
+    /// Whether Ctrl-C is a byte as any other.
+    raw: bool,
 }
 
 impl Terminal {
@@ -37,6 +39,7 @@ impl Terminal {
             ahead: VecDeque::new(),
             interrupted: false,
             after_return: false,
+            raw: false,
         }
     }
 
@@ -45,7 +48,7 @@ impl Terminal {
     pub fn poll(&mut self) {
         for _ in 0..BURST {
             let Some(byte) = self.console.read() else { return };
-            if byte == CTRL_C {
+            if byte == CTRL_C && !self.raw {
                 self.interrupted = true;
                 self.ahead.clear();
             } else if self.ahead.len() < TYPE_AHEAD {
@@ -76,6 +79,12 @@ impl Terminal {
         Some(byte)
     }
 
+    /// The console as a line on which all bytes are data, until the value is dropped: for file transfers.
+    pub fn raw(&mut self) -> RawLine<'_> {
+        self.raw = true;
+        RawLine(self)
+    }
+
     /// Sends bytes as they are, and takes in what is typed meanwhile: a line takes longer to send than a receiver's FIFO to fill.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
@@ -87,6 +96,36 @@ impl Terminal {
     /// Waits until all output has left.
     pub fn flush(&mut self) {
         self.console.flush();
+    }
+}
+
+/// A console whose bytes are data.
+pub struct RawLine<'a>(&'a mut Terminal);
+
+impl RawLine<'_> {
+    /// The next received byte. Never waits.
+    pub fn read(&mut self) -> Option<u8> {
+        // Most bytes come from here: the receiver is looked at only when all that it had is gone.
+        if self.0.ahead.is_empty() {
+            self.0.poll();
+        }
+        self.0.ahead.pop_front()
+    }
+
+    /// Puts a byte back that was read and belongs to who reads next.
+    pub fn put_back(&mut self, byte: u8) {
+        self.0.ahead.push_front(byte);
+    }
+
+    /// Sends bytes.
+    pub fn write(&mut self, bytes: &[u8]) {
+        self.0.write_bytes(bytes);
+    }
+}
+
+impl Drop for RawLine<'_> {
+    fn drop(&mut self) {
+        self.0.raw = false;
     }
 }
 
@@ -193,6 +232,22 @@ mod tests {
         assert_eq!(terminal.read(), None, "the second half came late");
         wire.type_in("\n");
         assert_eq!(terminal.read(), Some(b'\n'));
+    }
+
+    #[test]
+    fn a_raw_line_has_no_special_bytes() {
+        let wire = FakeConsole::default();
+        let mut terminal = Terminal::new(Box::new(wire.clone()));
+        wire.type_bytes(b"a\x03\r\n\xff");
+        let mut line = terminal.raw();
+        let bytes: alloc::vec::Vec<u8> = core::iter::from_fn(|| line.read()).collect();
+        assert_eq!(bytes, b"a\x03\r\n\xff");
+        line.put_back(b'z');
+        drop(line);
+        assert_eq!(terminal.read(), Some(b'z'));
+        wire.type_in("b\x03");
+        assert!(terminal.interrupted());
+        assert_eq!(terminal.read(), None);
     }
 
     /// A receiver whose status says for ever that there is another byte.
