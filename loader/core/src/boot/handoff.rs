@@ -68,7 +68,7 @@ fn put_image(memory: &mut Memory, image: &Image, interrupted: Interrupted<'_>) -
     let claim = memory.claim(image.target.start(), image.target.len(), &image.name)?;
     let done = match image.packing {
         Packing::Plain => copy(memory, image.source, &claim, interrupted),
-        Packing::Gzip => unpack(memory, image, &claim, interrupted),
+        Packing::Gzip => unpack(memory, (&image.name, image.source), &claim, interrupted),
     };
     match done {
         Ok(len) => {
@@ -82,8 +82,16 @@ fn put_image(memory: &mut Memory, image: &Image, interrupted: Interrupted<'_>) -
     }
 }
 
-/// Copies `source` to the start of the claim; they may overlap.
-fn copy(memory: &mut Memory, source: Region, claim: &Claim, interrupted: Interrupted<'_>) -> Result<u64, HandoffError> {
+/// Copies `source` to the start of the claim; they may overlap. Gives the bytes copied.
+///
+/// # Errors
+/// [`HandoffError::Memory`], [`HandoffError::Interrupted`].
+pub fn copy(
+    memory: &mut Memory,
+    source: Region,
+    claim: &Claim,
+    interrupted: Interrupted<'_>,
+) -> Result<u64, HandoffError> {
     let len = source.len();
     let upwards = claim.region().start() > source.start();
     let mut done = 0;
@@ -106,23 +114,27 @@ fn copy(memory: &mut Memory, source: Region, claim: &Claim, interrupted: Interru
     Ok(len)
 }
 
-fn unpack(
+/// Unpacks the gzip file called `name` at `packed` to the start of the claim. Gives the bytes that came out.
+///
+/// # Errors
+/// Every [`HandoffError`].
+pub fn unpack(
     memory: &mut Memory,
-    image: &Image,
+    (name, packed): (&str, Region),
     claim: &Claim,
     interrupted: Interrupted<'_>,
 ) -> Result<u64, HandoffError> {
     let failed = |source| HandoffError::Unpack {
-        name: image.name.clone(),
+        name: name.into(),
         source,
     };
-    let header = gzip::header_len(memory.bytes(image.source)?).map_err(failed)?;
+    let header = gzip::header_len(memory.bytes(packed)?).map_err(failed)?;
     let mut at = u64::try_from(header).unwrap_or(u64::MAX);
     let mut inflater = gzip::Inflater::new();
     let mut piece = vec![0; usize::try_from(PIECE).unwrap_or(0)];
     loop {
-        let len = PIECE.min(image.source.len().saturating_sub(at));
-        let part = image.source.slice(at, len);
+        let len = PIECE.min(packed.len().saturating_sub(at));
+        let part = packed.slice(at, len);
         let bytes = part.map(|part| memory.bytes(part)).transpose()?.unwrap_or_default();
         let input = piece.get_mut(..bytes.len()).unwrap_or_default();
         input.copy_from_slice(bytes);

@@ -7,6 +7,7 @@ use core::fmt;
 use hal::{PhysAddr, Region};
 
 use super::Command;
+use super::fit::{Part, Selector};
 use super::start::{self, File};
 use crate::boot::place::Loaded;
 use crate::boot::plan::Packing;
@@ -29,7 +30,12 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let address = start::image_address(context, args)?;
+    let Selector { address, part } = start::image(context, args)?;
+    if part != Part::Default {
+        return Err(CommandError::failed(format!(
+            "booti starts what lies at an address; bootm starts a part of the FIT at {address}"
+        )));
+    }
     let image = image_at(context, address)?;
     let ramdisk = start::ramdisk(context, args.get(2))?;
     let tree = start::tree(context, args.get(3))?;

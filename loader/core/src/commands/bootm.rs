@@ -1,4 +1,4 @@
-//! `bootm`: start a kernel or Xen from a legacy uImage.
+//! `bootm`: start a kernel or Xen from a legacy uImage or a FIT.
 
 use alloc::format;
 use core::fmt;
@@ -6,6 +6,7 @@ use core::fmt;
 use hal::PhysAddr;
 
 use super::Command;
+use super::fit::{self, Part, Selector};
 use super::legacy::{self, Refusal};
 use super::start::{self, File};
 use crate::boot::place::Loaded;
@@ -17,11 +18,22 @@ pub(crate) const COMMAND: Command = Command {
     name: "bootm",
     aliases: &[],
     summary: "boot application image from memory",
-    usage: "[addr [initrd[:size]|-] [fdt]]",
+    usage: "\
+[addr [initrd[:size]|-] [fdt]]
+addr#configuration [initrd|-] [fdt]
+addr:image [addr:image|-] [addr:image]",
     help: "Starts the kernel in the uImage (mkimage -A arm64 -O linux -T kernel) at addr, as booti starts an Image:\n\
         see there. Both checksums are verified. The image goes to its load address; where the Image protocol forbids\n\
-        that, or something else is there, it is moved and said so. What is no arm64 Image is started at its entry.",
-    examples: &["bootm 0x1400000 0x9000000 0x1280000", "bootm 0x1400000 - 0x1280000"],
+        that, or something else is there, it is moved and said so. What is no arm64 Image is started at its entry.\n\
+        Of a FIT (mkimage -f) it takes kernel, ramdisk, device tree and loadables of the configuration, of the default\n\
+        one if none is named, or single images. Every hash is verified; signatures are not. Further configurations\n\
+        behind a # add their device trees as overlays.",
+    examples: &[
+        "bootm 0x1400000 0x9000000 0x1280000",
+        "bootm 0x1400000 - 0x1280000",
+        "bootm 0x42000000#conf-1",
+        "bootm 0x42000000:kernel-1 0x42000000:ramdisk-1 0x42000000:fdt-1",
+    ],
     repeatable: false,
     run,
 };
@@ -30,10 +42,38 @@ pub(crate) const COMMAND: Command = Command {
 const NO_KERNEL: &str = "ERROR: can't get kernel image!";
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let address = start::image_address(context, args)?;
-    let image = image_at(context, address).map_err(|refusal| refusal.closed_by(NO_KERNEL))?;
+    let selector = start::image(context, args)?;
+    if fit::is_fit(context, selector.address) {
+        return of_fit(context, &selector, args);
+    }
+    if selector.part != Part::Default {
+        let sentence = format!("{} holds no FIT, which alone has parts with names", selector.address);
+        return Err(Refusal::new("Wrong Image Format for bootm command", sentence).closed_by(NO_KERNEL));
+    }
+    let image = image_at(context, selector.address).map_err(|refusal| refusal.closed_by(NO_KERNEL))?;
     let ramdisk = start::ramdisk(context, args.get(2))?;
     let tree = start::tree(context, args.get(3))?;
+    start::start(context, image, (ramdisk, tree))
+}
+
+/// What the words do not say, the configuration may.
+fn of_fit(context: &mut Context, selector: &Selector, args: Args<'_>) -> CommandResult {
+    let (image, parts) = fit::kernel(context, selector)?;
+    let ramdisk = match (args.get(2), &parts) {
+        (None, Some(parts)) => parts.ramdisk(context)?,
+        (word, _) => start::ramdisk(context, word)?,
+    };
+    let tree = match (args.get(3), &parts) {
+        (None, Some(parts)) => parts.tree(context)?,
+        _ => None,
+    };
+    let tree = match tree {
+        Some(tree) => tree,
+        None => start::tree(context, args.get(3))?,
+    };
+    if let Some(parts) = parts {
+        parts.loadables(context)?;
+    }
     start::start(context, image, (ramdisk, tree))
 }
 

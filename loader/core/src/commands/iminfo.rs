@@ -3,6 +3,7 @@
 use hal::PhysAddr;
 
 use super::Command;
+use super::fit;
 use super::legacy::{self, Refusal};
 use super::start;
 use crate::boot::report;
@@ -15,7 +16,8 @@ pub(crate) const COMMAND: Command = Command {
     summary: "print header information for application image",
     usage: "[addr [addr ...]]",
     help: "Prints what is at each addr ($loadaddr if none is given): the header of a uImage with both checksums\n\
-        verified, of an arm64 Image, or of gzip data.",
+        verified, the images and configurations of a FIT with all hashes verified, the header of an arm64 Image, or\n\
+        of gzip data.",
     examples: &["iminfo 0x1400000"],
     repeatable: true,
     run,
@@ -44,6 +46,7 @@ fn show(context: &mut Context, address: PhysAddr) -> CommandResult {
         detect::Kind::LegacyImage => legacy(context, address),
         detect::Kind::Arm64Image => image(context, address),
         detect::Kind::Gzip => packed(context, address),
+        detect::Kind::DeviceTree => fit_image(context, address),
         other => Err(CommandError::failed(alloc::format!(
             "Unknown image format!\n{address} holds {other}"
         ))),
@@ -73,6 +76,26 @@ fn image(context: &mut Context, address: PhysAddr) -> CommandResult {
         "   Placement:    {}",
         if anywhere { "anywhere" } else { "as low as possible" }
     ));
+    Ok(Status::Success)
+}
+
+fn fit_image(context: &mut Context, address: PhysAddr) -> CommandResult {
+    context.say(format_args!("   FIT image found"));
+    let loaded = fit::open(context, address).map_err(|Refusal { words, sentence }| {
+        let message = alloc::format!("{words}!\n{sentence}");
+        CommandError::failed(message)
+    })?;
+    for line in fit::describe(&loaded) {
+        context.say(format_args!("   {line}"));
+    }
+    let at = address.get();
+    context.say(format_args!("## Checking hash(es) for FIT Image at {at:08x} ..."));
+    for (index, image) in loaded.fit.images().enumerate() {
+        let name = image.name();
+        fit::say_on(context, &alloc::format!("   Hash(es) for Image {index} ({name}): "));
+        fit::verify(context, &loaded, &image).map_err(|error| error.closed_by("Bad hash in FIT image!"))?;
+        context.say(format_args!(""));
+    }
     Ok(Status::Success)
 }
 

@@ -36,6 +36,15 @@ impl Refusal {
 
 /// The uImage at `address`, printed, with both CRCs verified; the region is that of its data.
 pub(super) fn verified(context: &mut Context, address: PhysAddr) -> Result<(uimage::Header, File), Refusal> {
+    examined(context, address, true)
+}
+
+/// As [`verified`], but of the header nothing is printed.
+pub(super) fn checked(context: &mut Context, address: PhysAddr) -> Result<(uimage::Header, File), Refusal> {
+    examined(context, address, false)
+}
+
+fn examined(context: &mut Context, address: PhysAddr, printed: bool) -> Result<(uimage::Header, File), Refusal> {
     let unreadable = |error| Refusal::new("Wrong Image Format", error);
     let bytes = readable(context, address).map_err(unreadable)?;
     let whole = Region::new(address, u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -44,7 +53,12 @@ pub(super) fn verified(context: &mut Context, address: PhysAddr) -> Result<(uima
     let data = header.data(bytes);
     let parts = data.ok().and_then(|data| header.parts(data).ok()).unwrap_or_default();
     let error = data.err();
-    for line in describe(&header, &parts.0) {
+    let lines = if printed {
+        describe(&header, &parts.0)
+    } else {
+        Vec::new()
+    };
+    for line in lines {
         context.say(format_args!("   {line}"));
     }
     let name = file_at(context, address).map_or_else(|| header.name.clone(), |file| file.name);
@@ -92,7 +106,7 @@ fn describe(header: &uimage::Header, parts: &[u32]) -> Vec<String> {
 
 /// Seconds since 1970 as U-Boot prints a date: `2026-11-21   7:08:28 UTC`. Days to dates after the proleptic Gregorian
 /// calendar, years beginning in March so that leap days come last.
-fn utc(seconds: u32) -> String {
+pub(super) fn utc(seconds: u32) -> String {
     let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);
     let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;

@@ -14,10 +14,12 @@ mod env;
 mod exception;
 mod exit;
 mod fdt;
+mod fit;
 mod help;
 mod history;
 mod iminfo;
 mod itest;
+mod imxtract;
 mod legacy;
 mod loadb;
 mod loadx;
@@ -107,6 +109,7 @@ pub const COMMANDS: &[Command] = &[
     loadb::COMMAND,
     loadx::COMMAND,
     loady::COMMAND,
+    imxtract::COMMAND,
     md::COMMAND,
     mw::COMMAND,
     pause::COMMAND,

@@ -3,11 +3,12 @@
 use alloc::string::{String, ToString};
 use core::fmt::Display;
 
-use hal::PhysAddr;
-
 use super::Command;
+use super::fit::{self, Part, Selector};
+use super::legacy::Refusal;
 use super::start::{file_at, readable};
 use crate::context::{Args, CommandError, CommandResult, Context};
+use crate::image::fit::Use;
 use crate::image::{script, uimage};
 use crate::shell::{self, SOURCE_LIMIT};
 
@@ -15,11 +16,13 @@ pub(crate) const COMMAND: Command = Command {
     name: "source",
     aliases: &[],
     summary: "run script from memory",
-    usage: "[addr]",
+    usage: "[addr][:[image]|#[configuration]]",
     help: "Runs the script at addr, by default ${fileaddr}, else ${loadaddr}: a uImage made by `mkimage -T script` \
-           (both CRCs are verified), or a file of plain text as it was loaded. The script ends at its end or at \
+           (both CRCs are verified), a script image of a FIT (its hashes are verified), by its name, or the one that \
+           the configuration names, or a file of plain text as it was loaded. The script ends at its end or at \
            `exit`; $? is that of its last command.",
     examples: &[
+        "tftpb 0x42000000 boot.fit; source 0x42000000:boot_scr",
         "tftpb 0x40200000 boot.scr; source 0x40200000",
         "tftpb 0x40200000 boot.txt && source",
     ],
@@ -31,38 +34,83 @@ pub(crate) const COMMAND: Command = Command {
 const NOT_A_SCRIPT: &str = "Wrong image format for \"source\" command";
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let address = match args {
-        [_] => ["fileaddr", "loadaddr"]
-            .iter()
-            .find_map(|name| context.env.hex(name))
-            .ok_or(CommandError::Usage)?,
-        [_, word] => context.hexadecimal(word)?,
+    let word = match args {
+        [_] => "",
+        [_, word] => word.as_str(),
         _ => return Err(CommandError::Usage),
     };
-    let address = PhysAddr(address);
-    let script = script(context, address)?;
-    context.say(format_args!("## Executing script at {:08x}", address.get()));
+    let default = ["fileaddr", "loadaddr"].iter().find_map(|name| context.env.hex(name));
+    if word.is_empty() && default.is_none() {
+        return Err(CommandError::Usage);
+    }
+    let selector = Selector::parse(context, word, default)?;
+    let at = selector.address.get();
+    context.say(format_args!("## Executing script at {at:08x}"));
+    let script = if fit::is_fit(context, selector.address) {
+        in_fit(context, &selector)?
+    } else {
+        script(context, &selector)?
+    };
     shell::execute(context, &script)
 }
 
-fn script(context: &Context, address: PhysAddr) -> Result<String, CommandError> {
+fn script(context: &Context, selector: &Selector) -> Result<String, CommandError> {
+    let address = selector.address;
     let file = file_at(context, address);
     let name = file.as_ref().map_or("what is", |file| &file.name);
     let refused =
         |why: &dyn Display| CommandError::failed(alloc::format!("{NOT_A_SCRIPT}\n{name} at {address}: {why}"));
+    if selector.part != Part::Default {
+        return Err(refused(&"it is no FIT, which alone has parts with names"));
+    }
     let bytes = readable(context, address)?;
     // Without a header only the end of the loaded file says where the text ends.
     if file.is_none() && !bytes.starts_with(&uimage::MAGIC) {
         return Err(refused(&"it is no uImage, and no file was loaded there"));
     }
     let text = script::text(bytes).map_err(|error| refused(&error))?;
-    // The shell would refuse a longer script; a copy of a large file would take more than the heap has before it came to that.
-    let len = text.len();
-    if len > SOURCE_LIMIT {
-        let why = alloc::format!("{len} bytes of script are over the limit of {SOURCE_LIMIT}");
-        return Err(refused(&why));
+    short_enough(text).map_err(|why| refused(&why))
+}
+
+/// A copy of the script, unless the shell would refuse it: a copy of a large file would take more than the heap has before it came to that.
+fn short_enough(text: &str) -> Result<String, String> {
+    match text.len() {
+        len if len > SOURCE_LIMIT => Err(alloc::format!(
+            "{len} bytes of script are over the limit of {SOURCE_LIMIT}"
+        )),
+        _ => Ok(text.to_string()),
     }
-    Ok(text.to_string())
+}
+
+/// The script of a FIT that the selector names: an image, or what the configuration has as its script.
+fn in_fit(context: &mut Context, selector: &Selector) -> Result<String, CommandError> {
+    let closed = |Refusal { words, sentence }: Refusal| CommandError::failed(alloc::format!("{words}\n{sentence}"));
+    let loaded = fit::open(context, selector.address).map_err(closed)?;
+    let (file, at) = (&loaded.file.name, selector.address);
+    let refused = |words: &str, why: &dyn Display| closed(Refusal::new(words, format_args!("{file} at {at}: {why}")));
+    let of = |name: Option<&str>| {
+        loaded
+            .fit
+            .configuration(name)
+            .and_then(|found| found.first(Use::SCRIPT))
+    };
+    let image = match &selector.part {
+        Part::Image(name) => loaded
+            .fit
+            .image(name)
+            .map_err(|error| refused(&alloc::format!("Can't find '{name}' FIT subimage"), &error)),
+        Part::Configuration(name) => {
+            of(Some(name)).map_err(|error| refused(&alloc::format!("Could not find config {name}"), &error))
+        }
+        Part::Default => of(None).map_err(|error| refused("No FIT subimage unit name", &error)),
+    }?;
+    if image.kind() != "script" {
+        let why = alloc::format!("'{}' has the type '{}', not 'script'", image.name(), image.kind());
+        return Err(refused("Not a script image", &why));
+    }
+    let region = fit::verify(context, &loaded, &image).map_err(|error| error.closed_by("Bad Data Hash"))?;
+    let text = script::text(context.memory.bytes(region)?).map_err(|error| refused(NOT_A_SCRIPT, &error))?;
+    short_enough(text).map_err(|why| refused(NOT_A_SCRIPT, &why))
 }
 
 #[cfg(test)]
@@ -118,7 +166,9 @@ mod tests {
         let mut bench = Bench::new();
         let refused = |bench: &mut Bench| {
             let output = bench.enter("source");
-            assert!(output.starts_with(super::NOT_A_SCRIPT), "{output}");
+            let (executing, rest) = output.split_once('\n').unwrap();
+            assert_eq!(executing, "## Executing script at 40000000");
+            assert!(rest.starts_with(super::NOT_A_SCRIPT), "{output}");
             output
         };
         bench.context.env.set_hex("loadaddr", RAM);

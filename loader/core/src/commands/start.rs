@@ -6,6 +6,7 @@ use core::fmt;
 
 use hal::{PhysAddr, Region};
 
+use super::fit::{self, Selector};
 use super::legacy::{self, Refusal};
 
 use crate::boot::handoff::{self, HandoffError};
@@ -50,21 +51,34 @@ pub(super) fn readable(context: &Context, address: PhysAddr) -> Result<&[u8], Me
     }
 }
 
-/// Where the image is: the first of at most three arguments, `$loadaddr` without any.
-pub(super) fn image_address(context: &mut Context, args: Args<'_>) -> Result<PhysAddr, CommandError> {
+/// What image the first of at most three arguments names, `$loadaddr` without any.
+pub(super) fn image(context: &mut Context, args: Args<'_>) -> Result<Selector, CommandError> {
     if args.len() > 4 {
         return Err(CommandError::Usage);
     }
-    let given = args.get(1).map(|word| context.hexadecimal(word)).transpose()?;
-    let address = given.or_else(|| context.env.hex("loadaddr"));
-    address.map(PhysAddr).ok_or(CommandError::Usage)
+    let default = context.env.hex("loadaddr");
+    match (args.get(1), default) {
+        (Some(word), _) => Selector::parse(context, word, default),
+        (None, Some(_)) => Selector::parse(context, "", default),
+        (None, None) => Err(CommandError::Usage),
+    }
 }
 
-/// The ramdisk that `word` names: `ADDRESS`, `ADDRESS:SIZE`, or `-` for none.
+/// The part of a FIT that `word` names, if there is a FIT at its address.
+fn in_fit(context: &mut Context, word: &str) -> Option<Selector> {
+    let selector = Selector::parse(context, word, None).ok()?;
+    let found = fit::is_fit(context, selector.address) && fit::open(context, selector.address).is_ok();
+    found.then_some(selector)
+}
+
+/// The ramdisk that `word` names: `ADDRESS`, `ADDRESS:SIZE`, a part of a FIT, or `-` for none.
 pub(super) fn ramdisk(context: &mut Context, word: Option<&String>) -> Result<Option<Ramdisk>, CommandError> {
     let Some(word) = word.filter(|word| *word != "-") else {
         return Ok(None);
     };
+    if let Some(selector) = in_fit(context, word) {
+        return fit::ramdisk(context, &selector);
+    }
     let (address, size) = word.split_once(':').unzip();
     let address = PhysAddr(context.hexadecimal(address.unwrap_or(word))?);
     let size = size.map(|size| context.hexadecimal(size)).transpose()?;
@@ -117,6 +131,11 @@ fn wrapped_ramdisk(context: &mut Context, address: PhysAddr) -> Result<Ramdisk, 
 
 /// The tree that `word` names; without it the working tree, or the machine's own.
 pub(super) fn tree(context: &mut Context, word: Option<&String>) -> Result<Region, CommandError> {
+    if let Some(selector) = word.and_then(|word| in_fit(context, word))
+        && let Some(region) = fit::tree(context, &selector)?
+    {
+        return Ok(region);
+    }
     let given = word.map(|word| context.hexadecimal(word)).transpose()?.map(PhysAddr);
     let own = || context.env.hex("fdtcontroladdr").map(PhysAddr);
     let address = given.or(context.working_tree).or_else(own);

@@ -1,6 +1,6 @@
 //! What can go wrong with a devicetree.
 
-use super::{MAX_BLOCK_LEN, MAX_DEPTH, MAX_NAME_LEN, MAX_NODES, MAX_PROPERTIES, MAX_RESERVATIONS};
+use super::{MAX_BLOCK_LEN, MAX_DEPTH, MAX_NAME_LEN, MAX_NODES, MAX_PROPERTIES, MAX_REFERENCES, MAX_RESERVATIONS};
 use alloc::string::String;
 use thiserror::Error;
 
@@ -280,4 +280,96 @@ pub enum ValueError {
     /// The value ends inside of a bracket.
     #[error("'{0}' is not closed")]
     Unclosed(char),
+}
+
+/// Why an overlay does not fit a base.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum OverlayError {
+    /// A tree that is no overlay.
+    #[error("it is no overlay: no node below / has an __overlay__")]
+    NoFragment,
+    /// A fragment without a target.
+    #[error("{fragment} has neither target nor target-path")]
+    NoTarget {
+        /// The fragment's node.
+        fragment: String,
+    },
+    /// A target that the base has not.
+    #[error("{fragment} is for {path}, and the base has no such node")]
+    NoTargetPath {
+        /// The fragment's node.
+        fragment: String,
+        /// Its `target-path`.
+        path: String,
+    },
+    /// A target that the base has not.
+    #[error("{fragment} is for the node with phandle {phandle:#x}, and the base has none")]
+    NoTargetPhandle {
+        /// The fragment's node.
+        fragment: String,
+        /// Its `target`.
+        phandle: u32,
+    },
+    /// The overlay refers to labels and the base has none.
+    #[error(
+        "the overlay refers to the label '{label}' and the base has no /__symbols__: compile the base with dtc -@, or use target-path"
+    )]
+    NoSymbols {
+        /// The first label.
+        label: String,
+    },
+    /// The overlay refers to a label that the base has not.
+    #[error("the overlay refers to the label '{label}', and the base has none of that name in /__symbols__")]
+    NoSymbol {
+        /// The label.
+        label: String,
+    },
+    /// A label of the base that leads nowhere.
+    #[error("the base's label '{label}' is for {path}, and there is no such node")]
+    DeadSymbol {
+        /// The label.
+        label: String,
+        /// What `/__symbols__` says.
+        path: String,
+    },
+    /// An entry of `__fixups__` or `__local_fixups__` that does not fit.
+    #[error("{table} has '{entry}', where there is no cell in the overlay")]
+    BadFixup {
+        /// The table.
+        table: &'static str,
+        /// The entry, or the path of its property.
+        entry: String,
+    },
+    /// More references than anybody needs.
+    #[error("the overlay has more than {MAX_REFERENCES} references")]
+    TooManyReferences,
+    /// No numbers left.
+    #[error("the phandles of base and overlay together do not fit in 32 bits")]
+    Phandles,
+    /// The merge itself failed.
+    #[error("{fragment}: {source}")]
+    Edit {
+        /// The fragment's node.
+        fragment: String,
+        /// What the base refused.
+        source: EditError,
+    },
+}
+
+impl OverlayError {
+    /// The name that `libfdt` has for such an error.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoFragment | Self::NoTarget { .. } | Self::BadFixup { .. } | Self::TooManyReferences => {
+                "FDT_ERR_BADOVERLAY"
+            }
+            Self::NoTargetPhandle { .. } => "FDT_ERR_BADPHANDLE",
+            Self::NoTargetPath { .. } | Self::NoSymbols { .. } | Self::NoSymbol { .. } | Self::DeadSymbol { .. } => {
+                "FDT_ERR_NOTFOUND"
+            }
+            Self::Phandles => "FDT_ERR_NOPHANDLES",
+            Self::Edit { .. } => "FDT_ERR_NOSPACE",
+        }
+    }
 }

@@ -7,7 +7,8 @@
 
 use core::ops::Range;
 
-use super::parse::{BEGIN_NODE, END, END_NODE, NOP, PROP, c_string, check_header, to_usize};
+use super::header::{check_header, to_usize};
+use super::parse::{BEGIN_NODE, END, END_NODE, NOP, PROP, c_string};
 use super::{MAX_BLOCK_LEN, MAX_DEPTH, MAX_NODES, MAX_PROPERTIES, is_node_name, is_property_name};
 
 /// Header fields that an edit changes (Devicetree Specification, section 5.2).

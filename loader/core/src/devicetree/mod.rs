@@ -8,6 +8,7 @@ mod device;
 mod edit;
 mod emit;
 mod error;
+mod header;
 mod in_place;
 mod overlay;
 mod parse;
@@ -18,11 +19,11 @@ mod tree;
 mod value;
 
 pub(crate) use emit::announce;
-pub use error::{EditError, EmitError, ParseError, ParseErrorKind, PathError, RegError, ValueError};
+pub use error::{EditError, EmitError, OverlayError, ParseError, ParseErrorKind, PathError, RegError, ValueError};
 pub use fdt::FdtHeader;
+pub use header::parse_header;
 pub use in_place::{add_in_place, set_in_place};
-pub use overlay::OverlayError;
-pub use parse::{Outline, outline, parse_header, property_offset};
+pub use parse::{Outline, Places, outline, property_offset};
 pub(crate) use print::strings_of;
 pub use print::{PrintNode, PrintValue};
 pub use tree::{NodeId, NodeIter, Reservation, Tree};
@@ -44,6 +45,8 @@ pub const MAX_NAME_LEN: usize = 127;
 pub const MAX_BLOCK_LEN: usize = 2 << 20;
 /// Entries in the memory reservation block.
 pub const MAX_RESERVATIONS: usize = 1024;
+/// References that an overlay may have to labels of its base, and as many within itself; real ones have some dozens.
+pub const MAX_REFERENCES: usize = 1 << 14;
 
 /// `true` if `name` may stand as the name of a node below the root.
 ///

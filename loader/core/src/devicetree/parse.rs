@@ -5,6 +5,7 @@
 //! So the tokens are read here, once each, and the tests hold the result against the crate's.
 
 use super::error::{ParseError, ParseErrorKind};
+use super::header::{HEADER_LEN, check_header, check_header_within, error, to_usize};
 use super::tree::{Node, NodeId, Property, Reservation, Tree};
 use super::{
     MAX_BLOCK_LEN, MAX_DEPTH, MAX_NAME_LEN, MAX_NODES, MAX_PROPERTIES, MAX_RESERVATIONS, is_node_name, is_property_name,
@@ -19,10 +20,6 @@ use fdt::{Fdt, FdtHeader};
 
 type Blob<'a> = Fdt<'a, (UnalignedParser<'a>, NoPanic)>;
 type Kind = ParseErrorKind;
-
-const MAGIC: u32 = 0xd00d_feed;
-const VERSION: u32 = 17;
-const HEADER_LEN: usize = 40;
 
 pub(super) const BEGIN_NODE: u32 = 1;
 pub(super) const END_NODE: u32 = 2;
@@ -42,13 +39,16 @@ impl Tree {
     }
 }
 
+/// Nodes, each with the place of its value in the blob.
+pub type Places = Vec<(NodeId, Range<usize>)>;
+
 /// A tree of which the large values were left where they are.
 #[derive(Debug)]
 pub struct Outline {
     /// The tree; the properties left out are in it, and empty.
     pub tree: Tree,
     /// The nodes that have the property, with the value's place in the blob.
-    pub left_out: Vec<(NodeId, Range<usize>)>,
+    pub left_out: Places,
     /// The length of the blob by its header.
     pub total_size: u32,
 }
@@ -84,14 +84,6 @@ fn read((header, blob): (FdtHeader, &[u8]), left_out: Option<&str>) -> Result<Ou
     })
 }
 
-/// The header of a blob, once it is known to lie within `blob` and to describe blocks that do.
-///
-/// # Errors
-/// [`ParseError`] as [`Tree::parse`] gives it for a bad header; the blocks are not read.
-pub fn parse_header(blob: &[u8]) -> Result<FdtHeader, ParseError> {
-    check_header(blob).map(|(header, _)| header)
-}
-
 /// Where in `blob` the value of a property begins, in bytes; `path` is a full path, as [`Tree::path`] gives it.
 pub fn property_offset(blob: &[u8], path: &str, name: &str) -> Option<usize> {
     // The walk first: the crate must see only blobs that are sound.
@@ -104,89 +96,6 @@ pub fn property_offset(blob: &[u8], path: &str, name: &str) -> Option<usize> {
     }
     let value = node.raw_property(name).ok()??.value;
     value.as_ptr().addr().checked_sub(blob.as_ptr().addr())
-}
-
-fn error(kind: ParseErrorKind, offset: usize) -> ParseError {
-    ParseError { kind, offset }
-}
-
-/// Lossless where the loader runs (64 bits); elsewhere a length that no slice has, which the checks then refuse.
-pub(super) fn to_usize(value: u32) -> usize {
-    usize::try_from(value).unwrap_or(usize::MAX)
-}
-
-/// Reads the header and returns it with exactly the bytes of the blob.
-pub(super) fn check_header(blob: &[u8]) -> Result<(FdtHeader, &[u8]), ParseError> {
-    check_header_within(blob, MAX_BLOCK_LEN)
-}
-
-/// As [`check_header`], for a structure block of up to `max_structs` bytes.
-fn check_header_within(blob: &[u8], max_structs: usize) -> Result<(FdtHeader, &[u8]), ParseError> {
-    let header = read_header(blob).ok_or_else(|| error(Kind::NoHeader(blob.len()), 0))?;
-    if header.magic != MAGIC {
-        return Err(error(Kind::BadMagic(header.magic), 0));
-    }
-    let truncated = Kind::Truncated {
-        announced: header.total_size,
-        given: blob.len(),
-    };
-    let len = to_usize(header.total_size);
-    let blob = blob
-        .get(..len)
-        .filter(|_| len >= HEADER_LEN)
-        .ok_or_else(|| error(truncated, 4))?;
-    if header.version < VERSION || header.last_compatible_version > VERSION {
-        let (version, last_compatible) = (header.version, header.last_compatible_version);
-        return Err(error(
-            Kind::BadVersion {
-                version,
-                last_compatible,
-            },
-            20,
-        ));
-    }
-    let (structs, strings) = (
-        (header.structs_offset, header.structs_size),
-        (header.strings_offset, header.strings_size),
-    );
-    check_block("structure", structs, (len, max_structs)).map_err(|kind| error(kind, 8))?;
-    check_block("strings", strings, (len, MAX_BLOCK_LEN)).map_err(|kind| error(kind, 12))?;
-    if !header.structs_offset.is_multiple_of(4) {
-        return Err(error(Kind::Misaligned(header.structs_offset), 8));
-    }
-    Ok((header, blob))
-}
-
-fn read_header(blob: &[u8]) -> Option<FdtHeader> {
-    let words = blob.first_chunk::<HEADER_LEN>()?.as_chunks::<4>().0;
-    let mut words = words.iter().map(|word| u32::from_be_bytes(*word));
-    Some(FdtHeader {
-        magic: words.next()?,
-        total_size: words.next()?,
-        structs_offset: words.next()?,
-        strings_offset: words.next()?,
-        memory_reserve_map_offset: words.next()?,
-        version: words.next()?,
-        last_compatible_version: words.next()?,
-        boot_cpuid: words.next()?,
-        strings_size: words.next()?,
-        structs_size: words.next()?,
-    })
-}
-
-fn check_block(
-    block: &'static str,
-    (start, size): (u32, u32),
-    (blob_len, max): (usize, usize),
-) -> Result<(), ParseErrorKind> {
-    let end = start.checked_add(size).map(to_usize);
-    if to_usize(start) < HEADER_LEN || end.is_none_or(|end| end > blob_len) {
-        return Err(Kind::BlockOutside { block, start, size });
-    }
-    if to_usize(size) > max {
-        return Err(Kind::BlockTooLarge { block, size });
-    }
-    Ok(())
 }
 
 /// Reads the memory reservation block, which the crate does not. As for `dtc` and Linux, a size of 0 ends it.
@@ -229,7 +138,7 @@ struct Walk<'a> {
     root_seen: bool,
     /// The property whose values are not copied, their places, and the length of those that were.
     left_out: Option<&'a str>,
-    places: Vec<(NodeId, Range<usize>)>,
+    places: Places,
     copied: usize,
 }
 
@@ -251,7 +160,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn run(mut self) -> Result<(Tree, Vec<(NodeId, Range<usize>)>), ParseError> {
+    fn run(mut self) -> Result<(Tree, Places), ParseError> {
         loop {
             let offset = self.at;
             let token = self.word("the tree")?;
@@ -267,7 +176,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn finish(self) -> Result<(Tree, Vec<(NodeId, Range<usize>)>), ParseErrorKind> {
+    fn finish(self) -> Result<(Tree, Places), ParseErrorKind> {
         if !self.root_seen || !self.open.is_empty() {
             return Err(Kind::MisplacedToken("END"));
         }

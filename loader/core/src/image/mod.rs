@@ -2,6 +2,7 @@
 
 pub mod arm64;
 pub mod detect;
+pub mod fit;
 pub mod gzip;
 pub mod script;
 pub mod uimage;
