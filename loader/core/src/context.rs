@@ -8,6 +8,7 @@ use core::fmt;
 
 use hal::{Clock, PhysAddr, System};
 
+use crate::calendar::WallClock;
 use crate::commands::{COMMANDS, Command, Display};
 use crate::console::{History, Terminal};
 use crate::env::Environment;
@@ -24,6 +25,8 @@ pub struct Context {
     pub history: History,
     /// Time.
     pub clock: Rc<dyn Clock>,
+    /// The date, once somebody has told it.
+    pub wall_clock: WallClock,
     /// The environment variables.
     pub env: Environment,
     /// What `env default` goes back to: the board's own environment.
@@ -120,6 +123,7 @@ impl Context {
             terminal,
             history: History::default(),
             clock,
+            wall_clock: WallClock::default(),
             env: Environment::default(),
             default_env: Environment::default(),
             shell: shell::State::default(),

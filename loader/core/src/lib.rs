@@ -19,6 +19,7 @@
 extern crate alloc;
 
 pub mod boot;
+pub mod calendar;
 pub mod commands;
 pub mod console;
 pub mod context;

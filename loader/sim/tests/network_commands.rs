@@ -319,7 +319,11 @@ fn ping_knows_who_is_there() {
     assert_eq!(machine.status(), Status::Failure);
     machine.lan.host().answers_ping = false;
     assert!(machine.enter("ping 10.0.2.2").contains("is not alive"));
-    assert!(machine.enter("ping somebody").contains("Usage:"));
+    assert!(machine.enter("ping").contains("Usage:"));
+    assert_eq!(
+        machine.enter("ping somebody"),
+        "*** ERROR: DNS server address not given\ndns lookup of somebody failed, check setup\n"
+    );
 }
 
 #[test]

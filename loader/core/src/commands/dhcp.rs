@@ -72,10 +72,7 @@ fn lease(context: &mut Context) -> Result<Lease, CommandError> {
     let Parts { network, terminal, .. } = network::parts(context)?;
     let mut broadcasts = Broadcasts { terminal, shown: 0 };
     let lease = network.lease(mac, &mut broadcasts).map_err(|error| match error {
-        LeaseError::Network(NetError::Stopped) => {
-            let _ = writeln!(broadcasts.terminal, "\nAbort");
-            CommandError::Interrupted
-        }
+        LeaseError::Network(NetError::Stopped) => network::stopped(broadcasts.terminal),
         other => other.into(),
     })?;
     let millis = context.clock.now().since(start).as_millis();

@@ -7,7 +7,9 @@ mod askenv;
 mod bdinfo;
 mod booti;
 mod bootm;
+mod date;
 mod dhcp;
+mod dns;
 mod echo;
 mod editenv;
 mod env;
@@ -18,14 +20,15 @@ mod fit;
 mod help;
 mod history;
 mod iminfo;
-mod itest;
 mod imxtract;
+mod itest;
 mod legacy;
 mod loadb;
 mod loadx;
 mod loady;
 mod md;
 mod mw;
+mod net;
 mod network;
 mod operand;
 mod pause;
@@ -39,12 +42,15 @@ mod setenv;
 mod setexpr;
 mod showvar;
 mod sleep;
+mod sntp;
 mod source;
 mod start;
 mod test;
 mod tftpboot;
+mod tftpput;
 mod truth;
 mod version;
+mod wget;
 
 pub use md::Display;
 
@@ -94,7 +100,9 @@ pub const COMMANDS: &[Command] = &[
     bdinfo::COMMAND,
     booti::COMMAND,
     bootm::COMMAND,
+    date::COMMAND,
     dhcp::COMMAND,
+    dns::COMMAND,
     echo::COMMAND,
     editenv::COMMAND,
     env::COMMAND,
@@ -105,13 +113,14 @@ pub const COMMANDS: &[Command] = &[
     help::COMMAND,
     history::COMMAND,
     iminfo::COMMAND,
+    imxtract::COMMAND,
     itest::COMMAND,
     loadb::COMMAND,
     loadx::COMMAND,
     loady::COMMAND,
-    imxtract::COMMAND,
     md::COMMAND,
     mw::COMMAND,
+    net::COMMAND,
     pause::COMMAND,
     ping::COMMAND,
     poweroff::COMMAND,
@@ -122,11 +131,14 @@ pub const COMMANDS: &[Command] = &[
     setexpr::COMMAND,
     showvar::COMMAND,
     sleep::COMMAND,
+    sntp::COMMAND,
     source::COMMAND,
     test::COMMAND,
     tftpboot::COMMAND,
+    tftpput::COMMAND,
     truth::TRUE,
     version::COMMAND,
+    wget::COMMAND,
 ];
 
 #[cfg(test)]

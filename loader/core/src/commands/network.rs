@@ -1,19 +1,22 @@
 //! What the network commands share: addresses from the environment, and what is printed while something runs.
 
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt::{self, Write};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use hal::{Clock, Instant, MacAddr};
+use hal::{Clock, Instant, MacAddr, PhysAddr};
 
 use crate::console::Terminal;
-use crate::context::{CommandError, Context};
+use crate::context::{Args, CommandError, Context};
 use crate::env::Environment;
 use crate::memory::Memory;
+use crate::net::dns::DnsError;
 use crate::net::exchange::{Flow, Progress, Watch};
-use crate::net::{Network, Settings};
+use crate::net::{NetError, Network, Settings};
+use crate::shell::number;
 
 /// The parts of the machine that a network command works with at a time.
 pub(super) struct Parts<'a> {
@@ -110,6 +113,76 @@ pub(super) fn address(env: &Environment, name: &str) -> Result<Option<Ipv4Addr>,
         .map_err(|_| CommandError::failed(format!("{name} is '{text}', which is not an IPv4 address")))
 }
 
+/// The server that `variable` names, or `serverip`.
+///
+/// # Errors
+/// If neither is set, or not to an address.
+pub(super) fn server(env: &Environment, variable: &str) -> Result<Ipv4Addr, CommandError> {
+    let own = address(env, variable)?;
+    let server = own.map_or_else(|| address(env, "serverip"), |own| Ok(Some(own)))?;
+    server.ok_or_else(|| not_set("serverip"))
+}
+
+/// The address of `host`, which is one or a name that a DNS server knows. [`configure`] comes before.
+///
+/// # Errors
+/// If there is no server, or it does not know the name.
+pub(super) fn resolve(context: &mut Context, host: &str) -> Result<Ipv4Addr, CommandError> {
+    if let Ok(address) = host.parse() {
+        return Ok(address);
+    }
+    let mut servers = Vec::new();
+    for variable in ["dnsip", "dnsip2"] {
+        servers.extend(address(&context.env, variable)?);
+    }
+    let failed = format!("dns lookup of {} failed, check setup", host.escape_debug());
+    if servers.is_empty() {
+        let missing = "*** ERROR: DNS server address not given";
+        return Err(CommandError::Failed(format!("{missing}\n{failed}")));
+    }
+    let Parts { network, terminal, .. } = parts(context)?;
+    network
+        .look_up(host, &servers, &mut Quiet(terminal))
+        .map_err(|error| match error {
+            DnsError::Network(NetError::Stopped) => stopped(terminal),
+            DnsError::NotFound(_) => CommandError::Failed(format!("DNS: host not found\n{failed}: {error}")),
+            _ => CommandError::Failed(format!("{failed}: {error}")),
+        })
+}
+
+/// `[loadAddress] [name]` as the commands that load a file take them; what is not given comes from the environment.
+pub(super) struct Place {
+    /// Where the file shall lie.
+    pub(super) address: PhysAddr,
+    /// Its name, as typed or from `bootfile`.
+    pub(super) name: Option<String>,
+}
+
+impl Place {
+    /// Reads a command's arguments.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`] for too many; if there is no address.
+    pub(super) fn read(context: &mut Context, args: Args<'_>) -> Result<Self, CommandError> {
+        let (place, name) = match args {
+            [_] => (None, None),
+            [_, only] if number::hexadecimal(only).is_ok() => (Some(only), None),
+            [_, only] => (None, Some(only)),
+            [_, place, name] => (Some(place), Some(name)),
+            _ => return Err(CommandError::Usage),
+        };
+        let place = place.map(|place| context.hexadecimal(place)).transpose()?;
+        let address = place
+            .or_else(|| context.env.hex("loadaddr"))
+            .ok_or_else(|| not_set("loadaddr"))?;
+        let name = name.map(String::as_str).or_else(|| context.env.get("bootfile"));
+        Ok(Self {
+            address: PhysAddr(address),
+            name: name.map(ToString::to_string),
+        })
+    }
+}
+
 /// U-Boot's words for a variable that has to be set.
 pub(super) fn not_set(name: &str) -> CommandError {
     CommandError::failed(format!("*** ERROR: `{name}' not set"))
@@ -131,6 +204,36 @@ pub(super) fn flow(terminal: &mut Terminal) -> Flow {
     } else {
         Flow::Continue
     }
+}
+
+/// Prints what is not a whole line.
+pub(super) fn print(terminal: &mut Terminal, text: fmt::Arguments<'_>) {
+    // The terminal cannot fail.
+    let _ = terminal.write_fmt(text);
+}
+
+/// The figures below the marks of a transfer: size, rate and time.
+pub(super) fn figures(terminal: &mut Terminal, size: u64, took: Duration) {
+    let micros = took.as_micros().max(1);
+    let rate = u128::from(size)
+        .saturating_mul(1_000_000)
+        .checked_div(micros)
+        .and_then(|rate| u64::try_from(rate).ok());
+    let (rate, millis) = (Size(rate.unwrap_or(u64::MAX)), took.as_millis());
+    print(terminal, format_args!("  {}\n\t {rate}/s ({millis} ms)\n", Size(size)));
+}
+
+/// Says that a file has arrived, and sets `filesize` and `fileaddr`.
+pub(super) fn arrived(context: &mut Context, size: u64, address: PhysAddr) {
+    context.say(format_args!("Bytes transferred = {size} ({size:x} hex)"));
+    context.env.set_hex("filesize", size);
+    context.env.set_hex("fileaddr", address.get());
+}
+
+/// How a command ends when the user stopped its transfer.
+pub(super) fn stopped(terminal: &mut Terminal) -> CommandError {
+    print(terminal, format_args!("\nAbort\n"));
+    CommandError::Interrupted
 }
 
 /// A number of bytes as people read it, as U-Boot prints it.
@@ -158,6 +261,8 @@ pub(super) struct Meter<'a> {
     marks: u64,
     received: u64,
     moved: Option<Instant>,
+    /// Whether a silence stands in the line.
+    waited: bool,
 }
 
 impl<'a> Meter<'a> {
@@ -176,6 +281,7 @@ impl<'a> Meter<'a> {
             marks: 0,
             received: 0,
             moved: None,
+            waited: false,
         }
     }
 
@@ -198,6 +304,13 @@ impl<'a> Meter<'a> {
         }
     }
 
+    /// Ends a line with marks, if there is one.
+    pub(super) fn end_line(&mut self) {
+        if self.marks > 0 || self.waited {
+            self.print("\n");
+        }
+    }
+
     fn print(&mut self, text: &str) {
         // The terminal cannot fail.
         let _ = self.terminal.write_str(text);
@@ -213,9 +326,19 @@ impl Watch for Meter<'_> {
             self.show(progress);
         } else if now.since(moved) >= Self::STILL {
             self.moved = Some(now);
+            self.waited = true;
             self.print("T ");
         }
         flow(self.terminal)
+    }
+
+    /// A line of its own: the marks begin below it.
+    fn note(&mut self, line: &str) {
+        self.end_line();
+        self.print(line);
+        self.print("\n");
+        self.marks = 0;
+        self.waited = false;
     }
 }
 

@@ -1,7 +1,5 @@
 //! `ping`: asks whether a machine is there.
 
-use core::net::Ipv4Addr;
-
 use super::Command;
 use super::network::{self, Parts, Quiet};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
@@ -12,7 +10,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "send ICMP ECHO_REQUEST to network host",
     usage: "pingAddress",
-    help: "Asks once a second, for ten seconds, and succeeds with the first answer. ipaddr has to be set, for instance by dhcp.",
+    help: "Asks once a second, for ten seconds, and succeeds with the first answer. ipaddr has to be set, for instance by dhcp.\n\
+        A host may also be named, if the server dnsip knows it.",
     examples: &["ping 10.0.2.2", "ping ${serverip} && tftpboot"],
     repeatable: true,
     run,
@@ -22,8 +21,9 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let [_, host] = args else {
         return Err(CommandError::Usage);
     };
-    let host: Ipv4Addr = host.parse().map_err(|_| CommandError::Usage)?;
-    network::configure(context)?.route(host)?;
+    let settings = network::configure(context)?;
+    let host = network::resolve(context, host)?;
+    settings.route(host)?;
     network::announce(context)?;
     let Parts { network, terminal, .. } = network::parts(context)?;
     match network.ping(host, &mut Quiet(terminal)) {
@@ -34,10 +34,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         Ok(None) => Err(CommandError::Failed(alloc::format!(
             "ping failed; host {host} is not alive"
         ))),
-        Err(NetError::Stopped) => {
-            context.say(format_args!("\nAbort"));
-            Err(CommandError::Interrupted)
-        }
+        Err(NetError::Stopped) => Err(network::stopped(terminal)),
         Err(error) => Err(error.into()),
     }
 }

@@ -2,14 +2,13 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt::Write;
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
 use hal::PhysAddr;
 
 use super::Command;
-use super::network::{self, Meter, Parts, Size, not_set};
+use super::network::{self, Meter, Parts, Place, figures, not_set, print};
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
@@ -17,7 +16,6 @@ use crate::net::exchange::Progress;
 use crate::net::ram::RamSink;
 use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome, TftpError};
 use crate::net::{Fetch, FetchError, NetError};
-use crate::shell::number;
 
 pub(crate) const COMMAND: Command = Command {
     name: "tftpboot",
@@ -47,35 +45,28 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 
 /// Reads `[loadAddress] [[hostIPaddr:]bootfilename]`; what is not given comes from the environment, the name at last from `name`.
 pub(super) fn parse(context: &mut Context, args: Args<'_>, name: Option<String>) -> Result<Load, CommandError> {
-    let (place, file) = match args {
-        [_] => (None, None),
-        [_, only] if number::hexadecimal(only).is_ok() => (Some(only), None),
-        [_, only] => (None, Some(only)),
-        [_, place, file] => (Some(place), Some(file)),
-        _ => return Err(CommandError::Usage),
-    };
-    let place = place.map(|place| context.hexadecimal(place)).transpose()?;
-    let address = place
-        .or_else(|| context.env.hex("loadaddr"))
-        .ok_or_else(|| not_set("loadaddr"))?;
-    let file = file
-        .map(String::as_str)
-        .or_else(|| context.env.get("bootfile"))
-        .map(ToString::to_string);
+    let Place { address, name: file } = Place::read(context, args)?;
     let file = file.or(name).ok_or_else(|| not_set("bootfile"))?;
-    let named = file
-        .split_once(':')
-        .and_then(|(host, name)| Some((host.parse().ok()?, name.to_string())));
-    let (server, file) = match named {
-        Some((server, file)) => (Some(server), file),
-        None => (network::address(&context.env, "serverip")?, file),
+    let server = match server_and_name(&file) {
+        (Some(server), _) => Some(server),
+        (None, _) => network::address(&context.env, "serverip")?,
     };
     let server = server.ok_or_else(|| not_set("serverip"))?;
-    Ok(Load {
-        address: PhysAddr(address),
-        server,
-        file,
-    })
+    let file = server_and_name(&file).1.to_string();
+    Ok(Load { address, server, file })
+}
+
+/// Takes `hostIPaddr:name` apart; other colons belong to the name.
+pub(super) fn server_and_name(text: &str) -> (Option<Ipv4Addr>, &str) {
+    let named = text
+        .split_once(':')
+        .and_then(|(host, name)| Some((host.parse().ok()?, name)));
+    named.map_or((None, text), |(server, name)| (Some(server), name))
+}
+
+/// What follows our address when packets go through a router.
+pub(super) fn through(gateway: Option<Ipv4Addr>) -> String {
+    gateway.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"))
 }
 
 /// Fetches the file and says how it went.
@@ -84,7 +75,7 @@ pub(super) fn tftp(context: &mut Context, load: &Load) -> CommandResult {
     let settings = network::configure(context)?;
     let via = settings.route(load.server)?;
     network::announce(context)?;
-    let via = via.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"));
+    let via = through(via);
     let own = settings.address();
     context.say(format_args!(
         "TFTP from server {}; our IP address is {own}{via}",
@@ -99,9 +90,7 @@ pub(super) fn tftp(context: &mut Context, load: &Load) -> CommandResult {
         first_wait,
     };
     let size = transfer(context, &fetch, load.address)?;
-    context.say(format_args!("Bytes transferred = {size} ({size:x} hex)"));
-    context.env.set_hex("filesize", size);
-    context.env.set_hex("fileaddr", load.address.get());
+    network::arrived(context, size, load.address);
     Ok(Status::Success)
 }
 
@@ -123,7 +112,8 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
                 size: Some(size),
             });
             sink.finish(size)?;
-            done(terminal, size, clock.now().since(start));
+            figures(terminal, size, clock.now().since(start));
+            print(terminal, format_args!("done\n"));
             if restarts > 0 {
                 print(
                     terminal,
@@ -134,42 +124,23 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
         }
         Err(error) => {
             sink.abandon();
-            print(terminal, format_args!("\n"));
             Err(failure(terminal, &error))
         }
     }
 }
 
-fn failure(terminal: &mut Terminal, error: &FetchError) -> CommandError {
+pub(super) fn failure(terminal: &mut Terminal, error: &FetchError) -> CommandError {
     match error {
-        FetchError::Network(NetError::Stopped) => {
-            print(terminal, format_args!("Abort\n"));
-            CommandError::Interrupted
+        FetchError::Network(NetError::Stopped) => network::stopped(terminal),
+        other => {
+            print(terminal, format_args!("\n"));
+            CommandError::failed(other.to_string())
         }
-        other => CommandError::failed(other.to_string()),
     }
 }
 
-fn done(terminal: &mut Terminal, size: u64, took: Duration) {
-    let micros = took.as_micros().max(1);
-    let rate = u128::from(size)
-        .saturating_mul(1_000_000)
-        .checked_div(micros)
-        .and_then(|rate| u64::try_from(rate).ok());
-    let (rate, millis) = (Size(rate.unwrap_or(u64::MAX)), took.as_millis());
-    print(
-        terminal,
-        format_args!("  {}\n\t {rate}/s ({millis} ms)\ndone\n", Size(size)),
-    );
-}
-
-fn print(terminal: &mut Terminal, text: core::fmt::Arguments<'_>) {
-    // The terminal cannot fail.
-    let _ = terminal.write_fmt(text);
-}
-
 /// The options that the environment asks for, and the first wait.
-fn options(context: &mut Context) -> Result<(Options, Option<Duration>), CommandError> {
+pub(super) fn options(context: &mut Context) -> Result<(Options, Option<Duration>), CommandError> {
     let mut options = Options::default();
     if let Some(size) = decimal(&context.env, "tftpblocksize", MIN_BLOCK.into())? {
         options.block_size = u16::try_from(size).unwrap_or(MAX_BLOCK).min(MAX_BLOCK);

@@ -1,28 +1,37 @@
-//! smoltcp's view of the device: frames come from a queue, and go out one by one.
+//! smoltcp's view of the device: one received frame, in place, and a short queue of frames to send.
+//!
+//! smoltcp reads a frame where the device put it, so its answers cannot go to the device at once: they are queued, and sent when the
+//! frame's buffer is back with the device.
 
-use alloc::collections::VecDeque;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::NetDevice;
-use smoltcp::phy::{Device, DeviceCapabilities, RxToken, TxToken};
+use smoltcp::phy::{Checksum, Device, DeviceCapabilities, RxToken, TxToken};
 use smoltcp::time::Instant;
 
 /// The longest frame: 1500 bytes behind an Ethernet header.
 pub(super) const MAX_FRAME: usize = 1514;
 
+/// Frames that smoltcp may have made before they are sent.
+const QUEUE: usize = 32;
+
+/// Frames on their way from smoltcp to the device.
+pub(super) type Queue = Vec<Vec<u8>>;
+
 pub(super) struct Adapter<'a> {
-    pub(super) device: &'a mut dyn NetDevice,
-    pub(super) inbox: &'a mut VecDeque<Vec<u8>>,
+    /// The frame that has come, until smoltcp takes it.
+    pub(super) frame: Option<&'a [u8]>,
+    /// What smoltcp sends.
+    pub(super) queue: &'a mut Queue,
 }
 
-pub(super) struct Received(Vec<u8>);
+pub(super) struct Received<'a>(&'a [u8]);
 
-pub(super) struct Sender<'a>(&'a mut dyn NetDevice);
+pub(super) struct Sender<'a>(&'a mut Queue);
 
 impl Device for Adapter<'_> {
     type RxToken<'a>
-        = Received
+        = Received<'a>
     where
         Self: 'a;
     type TxToken<'a>
@@ -30,25 +39,27 @@ impl Device for Adapter<'_> {
     where
         Self: 'a;
 
-    fn receive(&mut self, _now: Instant) -> Option<(Received, Sender<'_>)> {
-        let frame = self.inbox.pop_front()?;
-        Some((Received(frame), Sender(self.device)))
+    fn receive(&mut self, _now: Instant) -> Option<(Received<'_>, Sender<'_>)> {
+        let frame = self.frame.take()?;
+        Some((Received(frame), Sender(self.queue)))
     }
 
     fn transmit(&mut self, _now: Instant) -> Option<Sender<'_>> {
-        Some(Sender(self.device))
+        (self.queue.len() < QUEUE).then_some(Sender(self.queue))
     }
 
     fn capabilities(&self) -> DeviceCapabilities {
         let mut capabilities = DeviceCapabilities::default();
         capabilities.max_transmission_unit = MAX_FRAME;
+        // Verified before smoltcp sees the segment, with words instead of byte pairs.
+        capabilities.checksum.tcp = Checksum::Tx;
         capabilities
     }
 }
 
-impl RxToken for Received {
+impl RxToken for Received<'_> {
     fn consume<R, F: FnOnce(&[u8]) -> R>(self, read: F) -> R {
-        read(&self.0)
+        read(self.0)
     }
 }
 
@@ -56,12 +67,7 @@ impl TxToken for Sender<'_> {
     fn consume<R, F: FnOnce(&mut [u8]) -> R>(self, len: usize, write: F) -> R {
         let mut frame = vec![0; len];
         let result = write(&mut frame);
-        // A frame that the device does not take is lost, as on a wire.
-        let _ = self.0.transmit(len, &mut |place| {
-            if place.len() == frame.len() {
-                place.copy_from_slice(&frame);
-            }
-        });
+        self.0.push(frame);
         result
     }
 }

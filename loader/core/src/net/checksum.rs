@@ -7,9 +7,6 @@ use core::net::Ipv4Addr;
 
 use zerocopy::FromBytes;
 
-/// The protocol number of UDP (RFC 768).
-const UDP: u16 = 17;
-
 /// Up to here a sum byte pair by byte pair costs no more than finding the aligned middle.
 const SHORT: usize = 64;
 
@@ -31,12 +28,12 @@ pub fn sum(data: &[u8]) -> u16 {
     add(pairs_sum(head), rest)
 }
 
-/// The sum that a UDP datagram with its pseudo header (RFC 768) must have: the datagram is right if this gives 0xffff.
+/// The sum of a UDP datagram or TCP segment with its pseudo header (RFC 768, RFC 9293): it is right if this gives 0xffff.
 #[must_use]
-pub fn udp_sum(source: Ipv4Addr, destination: Ipv4Addr, datagram: &[u8]) -> u16 {
-    let len = u16::try_from(datagram.len()).unwrap_or(u16::MAX);
+pub fn transport_sum(protocol: u8, (source, destination): (Ipv4Addr, Ipv4Addr), packet: &[u8]) -> u16 {
+    let len = u16::try_from(packet.len()).unwrap_or(u16::MAX);
     let addresses = add(pairs_sum(&source.octets()), pairs_sum(&destination.octets()));
-    add(add(addresses, add(UDP, len)), sum(datagram))
+    add(add(addresses, add(protocol.into(), len)), sum(packet))
 }
 
 /// RFC 1071, section 2 (B): the sum may be made in any byte order. Wider words fold to 16 bits since 2^16 = 1 modulo 2^16 - 1.
@@ -74,7 +71,7 @@ fn add(a: u16, b: u16) -> u16 {
 mod tests {
     use alloc::vec::Vec;
 
-    use super::{sum, udp_sum};
+    use super::{sum, transport_sum};
 
     /// The definition, byte by byte.
     fn plain(data: &[u8]) -> u16 {
@@ -113,8 +110,8 @@ mod tests {
     fn a_datagram_with_its_checksum_adds_up() {
         let (source, destination) = ([10, 0, 2, 2].into(), [10, 0, 2, 15].into());
         let mut datagram = [0x9c, 0x40, 0xc3, 0x50, 0x00, 0x0b, 0x00, 0x00, b'a', b'b', b'c'];
-        let checksum = !udp_sum(source, destination, &datagram);
+        let checksum = !transport_sum(17, (source, destination), &datagram);
         datagram[6..8].copy_from_slice(&checksum.to_be_bytes());
-        assert_eq!(udp_sum(source, destination, &datagram), 0xffff);
+        assert_eq!(transport_sum(17, (source, destination), &datagram), 0xffff);
     }
 }

@@ -6,9 +6,8 @@ use hal::{Instant, MacAddr};
 
 use super::frame::Ipv4Frame;
 
-/// The longest payload of a datagram that the loader sends: a DHCP message, which has the size of the smallest packet that every
-/// host takes (RFC 2131 section 2).
-pub const MAX_PAYLOAD: usize = 548;
+/// The longest payload of a datagram that the loader sends: what fits a frame of 1500 bytes behind the headers of IPv4 and UDP.
+pub const MAX_PAYLOAD: usize = 1472;
 
 /// How far an exchange has come.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,6 +31,9 @@ pub enum Flow {
 pub trait Watch {
     /// Called about once a millisecond.
     fn tick(&mut self, now: Instant, progress: Progress) -> Flow;
+
+    /// Called with a line about what happens, if there is something to say.
+    fn note(&mut self, _line: &str) {}
 }
 
 /// How a packet finds its way.

@@ -10,7 +10,7 @@ use thiserror::Error;
 use super::exchange::{Envelope, Exchange, Outbox, Progress, Route, Watch};
 use super::frame::Ipv4Frame;
 use super::stack::{NetError, Network};
-use super::tftp::{Client, FIRST_DYNAMIC_PORT, Options, Outcome, Request, SERVER_PORT, Sink, TftpError, Transmit};
+use super::tftp::{Client, Options, Outcome, Request, SERVER_PORT, Sink, TftpError, Transmit};
 use crate::memory::MemoryError;
 
 /// What to fetch, and how.
@@ -84,16 +84,6 @@ impl Network {
         let outcome = client.outcome().unwrap_or(Err(TftpError::Aborted))?;
         self.linger(Lingering { client, address });
         Ok(outcome)
-    }
-
-    /// A port of the dynamic range, another one each time.
-    fn free_port(&mut self) -> u16 {
-        let range = u64::from(u16::MAX.saturating_sub(FIRST_DYNAMIC_PORT));
-        let offset = self
-            .random()
-            .checked_rem(range)
-            .and_then(|offset| u16::try_from(offset).ok());
-        FIRST_DYNAMIC_PORT.saturating_add(offset.unwrap_or(0))
     }
 }
 

@@ -22,6 +22,7 @@ const ETHERTYPE_IPV4: u16 = 0x0800;
 /// The bit "more fragments" and the fragment's offset (RFC 791).
 const MORE_OR_LATER_FRAGMENT: u16 = 0x3fff;
 const PROTOCOL_ICMP: u8 = 1;
+const PROTOCOL_TCP: u8 = 6;
 const PROTOCOL_UDP: u8 = 17;
 const TIME_TO_LIVE: u8 = 64;
 
@@ -86,11 +87,20 @@ fn put(bytes: &mut [u8], offset: usize, value: &[u8]) -> Option<()> {
     Some(())
 }
 
+fn udp_sum(source: SocketAddrV4, destination: SocketAddrV4, datagram: &[u8]) -> u16 {
+    checksum::transport_sum(PROTOCOL_UDP, (*source.ip(), *destination.ip()), datagram)
+}
+
 /// The length in bytes of the IPv4 header that begins with `packet`; `None` if it is no IPv4 header.
 fn header_len(packet: &[u8]) -> Option<usize> {
     let first = packet.first()?;
     let len = usize::from(first & 0x0f).checked_mul(4)?;
     (first >> 4 == 4 && len >= IPV4).then_some(len)
+}
+
+/// Whether `frame` says that it carries IPv4.
+pub(super) fn is_ipv4(frame: &[u8]) -> bool {
+    number(frame, field::ETHERTYPE) == Some(ETHERTYPE_IPV4)
 }
 
 impl<'a> Ipv4Frame<'a> {
@@ -115,6 +125,18 @@ impl<'a> Ipv4Frame<'a> {
             protocol: *header.get(field::PROTOCOL)?,
             payload,
         })
+    }
+
+    /// Whether the packet is a TCP segment.
+    #[must_use]
+    pub fn is_tcp(&self) -> bool {
+        self.protocol == PROTOCOL_TCP
+    }
+
+    /// Whether the segment arrived as it was sent, if it is one.
+    #[must_use]
+    pub fn has_right_tcp_checksum(&self) -> bool {
+        checksum::transport_sum(PROTOCOL_TCP, (self.source, self.destination), self.payload) == 0xffff
     }
 
     /// The UDP datagram in the packet, if it is one.
@@ -154,7 +176,7 @@ impl<'a> Datagram<'a> {
     #[must_use]
     pub fn verified(&self) -> Option<&'a [u8]> {
         let right = number(self.bytes, field::UDP_CHECKSUM)? == 0
-            || checksum::udp_sum(*self.source.ip(), *self.destination.ip(), self.bytes) == 0xffff;
+            || udp_sum(self.source, self.destination, self.bytes) == 0xffff;
         self.bytes.get(UDP..).filter(|_| right)
     }
 }
@@ -195,7 +217,7 @@ impl Header {
         let body = datagram.get_mut(UDP..).filter(|body| body.len() == payload.len())?;
         body.copy_from_slice(payload);
         // A sum of 0 is sent as its other form, since 0 means that there is none (RFC 768).
-        let sum = match !checksum::udp_sum(*self.source.ip(), *self.destination.ip(), datagram) {
+        let sum = match !udp_sum(self.source, self.destination, datagram) {
             0 => 0xffff,
             sum => sum,
         };

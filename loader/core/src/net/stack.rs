@@ -2,10 +2,9 @@
 //!
 //! Frames come from the device one at a time and in place. The running [`Exchange`] sees each first: what is for it goes from the
 //! device's buffer straight to its end, and its answer goes back the way the frame came. Everything else, if it is for this machine at
-//! all, is queued for smoltcp, which does ARP and ICMP and sends what has to find its way.
+//! all, is read in place by smoltcp, which does ARP, ICMP and TCP and sends what has to find its way.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
@@ -14,19 +13,20 @@ use core::time::Duration;
 
 use hal::{Clock, Instant, MacAddr, NetDevice};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::socket::{icmp, udp};
+use smoltcp::socket::{icmp, tcp, udp};
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 use thiserror::Error;
 
-use super::adapter::{Adapter, MAX_FRAME};
+use super::adapter::{self, Adapter, MAX_FRAME};
 use super::exchange::{Envelope, Exchange, Flow, MAX_PAYLOAD, Outbox, Route, Watch};
 use super::fetch::Lingering;
-use super::frame::{HEADERS, Header, Ipv4Frame};
+use super::frame::{self, HEADERS, Header, Ipv4Frame};
 use super::pace::Pace;
 use super::settings::{AddressError, Settings};
+use super::tftp::FIRST_DYNAMIC_PORT;
 
-/// Frames that wait for smoltcp at most; more are dropped, as on a wire.
-const INBOX: usize = 32;
+/// Frames that are answered in a row before somebody looks at the console.
+const BATCH: usize = 32;
 
 /// How long a link may take to come up.
 const LINK_PATIENCE: Duration = Duration::from_secs(5);
@@ -59,7 +59,8 @@ pub struct Network {
     udp: SocketHandle,
     echo: SocketHandle,
     identifier: u16,
-    inbox: VecDeque<Vec<u8>>,
+    queue: adapter::Queue,
+    segments: u64,
     settings: Settings,
     outbox: Outbox,
     lingering: Option<Lingering>,
@@ -71,15 +72,15 @@ impl Network {
     ///
     /// # Errors
     /// [`AddressError::Mac`] if the device has no address of its own that could be used.
-    pub fn new(mut device: Box<dyn NetDevice>, clock: Rc<dyn Clock>) -> Result<Self, AddressError> {
+    pub fn new(device: Box<dyn NetDevice>, clock: Rc<dyn Clock>) -> Result<Self, AddressError> {
         let settings = Settings::without_address(device.mac())?;
         let random = clock.entropy();
-        let mut inbox = VecDeque::new();
+        let mut queue = Vec::new();
         let mut config = Config::new(hardware(settings.mac()));
         config.random_seed = random;
         let mut adapter = Adapter {
-            device: &mut *device,
-            inbox: &mut inbox,
+            frame: None,
+            queue: &mut queue,
         };
         let interface = Interface::new(config, &mut adapter, smoltcp_time(clock.now()));
         let mut sockets = SocketSet::new(Vec::new());
@@ -94,7 +95,8 @@ impl Network {
             udp,
             echo,
             identifier,
-            inbox,
+            queue,
+            segments: 0,
             settings,
             outbox: Outbox::default(),
             lingering: None,
@@ -191,16 +193,31 @@ impl Network {
             exchange.poll(pace.now(), &mut self.outbox);
             self.send(pace.now());
         }
-        if tick || !self.inbox.is_empty() {
+        if tick || received {
             self.poll_interface(pace.now());
         }
+        tick
+    }
+
+    /// Takes the frames that have come, up to a batch of them, and lets time pass. Gives whether a millisecond is over.
+    pub(super) fn batch(&mut self, pace: &mut Pace) -> bool {
+        let mut tick = false;
+        for _ in 0..BATCH {
+            let received = self.receive(&mut Nothing, pace.now());
+            tick |= pace.step(received, &*self.clock);
+            if !received {
+                break;
+            }
+        }
+        self.send(pace.now());
+        self.poll_interface(pace.now());
         tick
     }
 
     /// Answers what has come in while nothing runs: ARP, ping, a last block that comes again. Bounded; for the prompt's idle loop.
     pub fn serve(&mut self) {
         let now = self.clock.now();
-        for _ in 0..INBOX {
+        for _ in 0..BATCH {
             if !self.receive(&mut Nothing, now) {
                 break;
             }
@@ -233,6 +250,42 @@ impl Network {
         self.lingering = Some(lingering);
     }
 
+    /// TCP segments that came so far.
+    pub(super) fn segments(&self) -> u64 {
+        self.segments
+    }
+
+    /// Has `socket` connect from `port` to `server`.
+    pub(super) fn connect_socket(
+        &mut self,
+        mut socket: tcp::Socket<'static>,
+        server: SocketAddrV4,
+        port: u16,
+    ) -> Option<SocketHandle> {
+        let remote = (*server.ip(), server.port());
+        // A new socket, a port and an address of one machine: nothing that smoltcp refuses.
+        socket.connect(self.interface.context(), remote, port).ok()?;
+        Some(self.sockets.add(socket))
+    }
+
+    pub(super) fn tcp_socket(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
+        self.sockets.get_mut(handle)
+    }
+
+    pub(super) fn remove_socket(&mut self, handle: SocketHandle) {
+        self.sockets.remove(handle);
+    }
+
+    /// A port of the dynamic range, another one each time.
+    pub(super) fn free_port(&mut self) -> u16 {
+        let range = u64::from(u16::MAX.saturating_sub(FIRST_DYNAMIC_PORT));
+        let offset = self
+            .random()
+            .checked_rem(range)
+            .and_then(|offset| u16::try_from(offset).ok());
+        FIRST_DYNAMIC_PORT.saturating_add(offset.unwrap_or(0))
+    }
+
     pub(super) fn echo_identifier(&self) -> u16 {
         self.identifier
     }
@@ -246,32 +299,63 @@ impl Network {
         forget(&mut self.interface);
     }
 
+    /// Has smoltcp send what it has to send.
     pub(super) fn poll_interface(&mut self, now: Instant) {
         let mut adapter = Adapter {
-            device: &mut *self.device,
-            inbox: &mut self.inbox,
+            frame: None,
+            queue: &mut self.queue,
         };
         self.interface.poll(smoltcp_time(now), &mut adapter, &mut self.sockets);
+        self.flush();
     }
 
     fn receive(&mut self, exchange: &mut dyn Exchange, now: Instant) -> bool {
         let mac = self.settings.mac();
-        let (outbox, inbox, lingering) = (&mut self.outbox, &mut self.inbox, &mut self.lingering);
-        self.device.receive(&mut |bytes| {
+        let Self {
+            device,
+            interface,
+            sockets,
+            queue,
+            segments,
+            outbox,
+            lingering,
+            ..
+        } = self;
+        let received = device.receive(&mut |bytes| {
             let for_us = bytes.starts_with(&mac.0) || bytes.starts_with(&BROADCAST.0);
             if !for_us || bytes.len() > MAX_FRAME {
                 return;
             }
-            let taken = Ipv4Frame::parse(bytes).is_some_and(|frame| {
-                exchange.receive(&frame, now, outbox)
-                    || lingering
-                        .as_mut()
-                        .is_some_and(|lingering| lingering.receive(&frame, now, outbox))
-            });
-            if !taken && inbox.len() < INBOX {
-                inbox.push_back(bytes.to_vec());
+            let for_smoltcp = match Ipv4Frame::parse(bytes) {
+                Some(frame) if frame.is_tcp() => {
+                    *segments = segments.wrapping_add(1);
+                    frame.has_right_tcp_checksum()
+                }
+                Some(frame) => {
+                    let taken = exchange.receive(&frame, now, outbox);
+                    let mut lingers = || Some(lingering.as_mut()?.receive(&frame, now, outbox));
+                    !(taken || lingers().unwrap_or(false))
+                }
+                None => !frame::is_ipv4(bytes),
+            };
+            if for_smoltcp {
+                let frame = Some(bytes);
+                interface.poll_ingress_single(smoltcp_time(now), &mut Adapter { frame, queue }, sockets);
             }
-        })
+        });
+        self.flush();
+        received
+    }
+
+    /// Sends what smoltcp has made. A frame that the device does not take is lost, as on a wire.
+    fn flush(&mut self) {
+        for frame in self.queue.drain(..) {
+            let _ = self.device.transmit(frame.len(), &mut |place| {
+                if place.len() == frame.len() {
+                    place.copy_from_slice(&frame);
+                }
+            });
+        }
     }
 
     /// Sends what is in the outbox. A packet that the device does not take is lost, as on a wire: who sent it will send again.
@@ -311,12 +395,11 @@ fn forget(interface: &mut Interface) {
     interface.update_ip_addrs(|_| ());
 }
 
-/// Gives a datagram to smoltcp; one too many is lost.
+/// Gives a datagram to smoltcp. One that waits there still, for an answer to ARP, is lost: whoever sends again does not want it to stand in
+/// the way.
 fn queue(socket: &mut udp::Socket<'_>, envelope: &Envelope, payload: &[u8]) {
-    if socket.endpoint().port != envelope.source_port {
-        socket.close();
-        let _ = socket.bind(envelope.source_port);
-    }
+    socket.close();
+    let _ = socket.bind(envelope.source_port);
     let to = (*envelope.destination.ip(), envelope.destination.port());
     let _ = socket.send_slice(payload, to);
 }

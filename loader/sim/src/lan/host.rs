@@ -1,7 +1,10 @@
-//! The machine at the other end: ARP, ping, a DHCP server, a TFTP server, and "port unreachable" for everything else.
+//! The machine at the other end: ARP, ping, a DHCP server, a TFTP server, a web server, services over UDP that a test writes, and
+//! "port unreachable" for everything else.
 //!
 //! It reads and writes its frames with smoltcp's `wire` alone, so that no mistake of the loader's own code is made on both sides.
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 use hal::Instant;
@@ -13,6 +16,7 @@ use smoltcp::wire::{
 
 use super::dhcp_server::DhcpServer;
 use super::tftp_server::{Datagram, TftpServer};
+use super::web_server::WebServer;
 
 /// Its Ethernet address, that of QEMU's user network.
 const QEMU_MAC: EthernetAddress = EthernetAddress([0x52, 0x55, 0x0a, 0x00, 0x02, 0x02]);
@@ -35,12 +39,28 @@ pub struct Host {
     pub dhcp: Option<DhcpServer>,
     /// Its TFTP server, if it runs one.
     pub tftp: Option<TftpServer>,
+    /// Its web server, if it runs one.
+    pub web: Option<WebServer>,
+    /// What else it answers at UDP ports.
+    pub services: BTreeMap<u16, Service>,
     /// Whether it answers ping.
     pub answers_ping: bool,
     /// The echo replies that it got.
     pub echoes: u32,
     /// Whom it spoke with: the way back.
     client: EthernetAddress,
+}
+
+/// What answers a datagram at a UDP port, with any number of datagrams.
+pub struct Service(pub Answers);
+
+/// What comes back for a datagram.
+pub type Answers = Box<dyn FnMut(&[u8]) -> Vec<Vec<u8>>>;
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Service")
+    }
 }
 
 /// A UDP datagram as the host sees it.
@@ -60,6 +80,8 @@ impl Host {
             behind: Vec::new(),
             dhcp,
             tftp,
+            web: None,
+            services: BTreeMap::new(),
             answers_ping: true,
             echoes: 0,
             client,
@@ -68,17 +90,28 @@ impl Host {
 
     /// When it has to send something again.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.tftp.as_ref()?.next()
+        let tftp = self.tftp.as_ref().and_then(TftpServer::next);
+        let web = self.web.as_ref().and_then(WebServer::next);
+        tftp.into_iter().chain(web).min()
     }
 
     /// Lets time pass: what it sends again.
     pub(super) fn poll(&mut self, now: Instant) -> Vec<Vec<u8>> {
         let datagrams = self.tftp.as_mut().map_or(Vec::new(), |server| server.poll(now));
         let source = self.addresses[0];
-        datagrams
+        let mut frames: Vec<_> = datagrams
             .into_iter()
             .map(|datagram| self.datagram(source, &datagram))
-            .collect()
+            .collect();
+        frames.extend(self.web_frames(now));
+        frames
+    }
+
+    /// What the web server sends.
+    fn web_frames(&mut self, now: Instant) -> Vec<Vec<u8>> {
+        let packets = self.web.as_mut().map_or(Vec::new(), |web| web.poll(now));
+        let frame = |packet: Vec<u8>| self.ethernet(self.client, EthernetProtocol::Ipv4, &packet);
+        packets.into_iter().map(frame).collect()
     }
 
     /// Takes a frame and gives the answers.
@@ -163,6 +196,10 @@ impl Host {
         }
         match header.next_header {
             IpProtocol::Udp => self.udp(&header, packet.payload(), now),
+            IpProtocol::Tcp => {
+                self.web.as_mut()?.receive(&bytes[..usize::from(packet.total_len())]);
+                Some(self.web_frames(now))
+            }
             IpProtocol::Icmp => self.echo(&header, packet.payload()).map(|reply| vec![reply]),
             _ => None,
         }
@@ -202,6 +239,14 @@ impl Host {
         };
         if ports.dst_port == DHCP_PORT {
             return self.dhcp(&udp).map(|reply| vec![reply]);
+        }
+        if let Some(service) = self.services.get_mut(&ports.dst_port) {
+            let answers = (service.0)(udp.payload);
+            let frames = answers.into_iter().map(|bytes| {
+                let (from_port, to) = (ports.dst_port, from);
+                self.datagram(destination, &Datagram { from_port, to, bytes })
+            });
+            return Some(frames.collect());
         }
         match &mut self.tftp {
             Some(server) if server.listens(ports.dst_port) || ports.dst_port >= 40000 => {

@@ -7,6 +7,7 @@ mod dhcp_server;
 mod host;
 mod link;
 mod tftp_server;
+mod web_server;
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BTreeMap;
@@ -20,9 +21,10 @@ use hal::net::TransmitError;
 use hal::{Clock, Instant, MacAddr, NetDevice};
 
 pub use dhcp_server::{DhcpServer, Offer};
-pub use host::Host;
+pub use host::{Answers, Host, Service};
 pub use link::{Chance, Faults, Link};
 pub use tftp_server::{Datagram, Habits, TftpServer};
+pub use web_server::{Ending, Reply, WebServer};
 
 /// The host's address.
 pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);

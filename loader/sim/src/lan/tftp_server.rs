@@ -30,6 +30,8 @@ pub struct Habits {
     pub apprentice: bool,
     /// Adds this to the size that it announces.
     pub size_lie: i64,
+    /// Whether it refuses to be written to.
+    pub read_only: bool,
 }
 
 impl Default for Habits {
@@ -43,6 +45,7 @@ impl Default for Habits {
             timeout: Duration::from_secs(1),
             apprentice: false,
             size_lie: 0,
+            read_only: false,
         }
     }
 }
@@ -82,6 +85,7 @@ pub struct TftpServer {
     folder: Option<PathBuf>,
     habits: Habits,
     sessions: BTreeMap<u16, Session>,
+    uploads: BTreeMap<u16, Upload>,
     next_port: u16,
     requests: u64,
 }
@@ -97,6 +101,7 @@ impl TftpServer {
             folder: None,
             habits,
             sessions: BTreeMap::new(),
+            uploads: BTreeMap::new(),
             next_port: 40000,
             requests: 0,
         }
@@ -115,6 +120,7 @@ impl TftpServer {
     /// Makes it forget all transfers, as a restart does.
     pub fn restart(&mut self) {
         self.sessions.clear();
+        self.uploads.clear();
     }
 
     /// How many read requests it has seen.
@@ -126,7 +132,13 @@ impl TftpServer {
     /// Whether it has a transfer on `port`.
     #[must_use]
     pub fn listens(&self, port: u16) -> bool {
-        port == 69 || self.sessions.contains_key(&port)
+        port == 69 || self.sessions.contains_key(&port) || self.uploads.contains_key(&port)
+    }
+
+    /// A file that it has, given or written.
+    #[must_use]
+    pub fn stored(&self, name: &str) -> Option<&[u8]> {
+        self.files.get(name).map(|file| file.as_slice())
     }
 
     /// When [`TftpServer::poll`] has something to do.
@@ -140,13 +152,21 @@ impl TftpServer {
         if port == 69 {
             return self.request(client, bytes, now);
         }
-        let error = |code, text| {
+        let from = |bytes| {
             vec![Datagram {
                 from_port: port,
                 to: client,
-                bytes: error(code, text),
+                bytes,
             }]
         };
+        let error = |code, text| from(error(code, text));
+        if let Some(upload) = self.uploads.get_mut(&port).filter(|upload| upload.client == client) {
+            let answer = upload.receive(bytes);
+            if upload.done {
+                self.files.insert(upload.name.clone(), Rc::new(upload.file.clone()));
+            }
+            return answer.map_or(Vec::new(), from);
+        }
         let Some(session) = self.sessions.get_mut(&port).filter(|session| session.client == client) else {
             return if bytes.starts_with(&[0, 5]) {
                 Vec::new()
@@ -209,8 +229,10 @@ impl TftpServer {
                 bytes,
             }]
         };
-        let Some(rest) = bytes.strip_prefix(&[0, 1]) else {
-            return reply(error(4, "Illegal TFTP operation"));
+        let (rest, write) = match bytes {
+            [0, 1, rest @ ..] => (rest, false),
+            [0, 2, rest @ ..] => (rest, true),
+            _ => return reply(error(4, "Illegal TFTP operation")),
         };
         let words: Vec<String> = rest
             .split(|byte| *byte == 0)
@@ -219,17 +241,25 @@ impl TftpServer {
         let [name, _mode, options @ ..] = words.as_slice() else {
             return reply(error(4, "Illegal TFTP operation"));
         };
-        let file = match self.file(name) {
-            Ok(file) => file,
-            Err((code, text)) => return reply(error(code, &text)),
-        };
         let asked: Vec<(&str, &str)> = options
             .chunks_exact(2)
             .map(|pair| (pair[0].as_str(), pair[1].as_str()))
             .collect();
+        if write && self.habits.read_only {
+            return reply(error(2, "Access violation"));
+        }
         if self.habits.refuses_options && !asked.is_empty() {
             return reply(error(8, "Option negotiation failed"));
         }
+        if write {
+            let (upload, answer) = Upload::begin(client, name, &asked, &self.habits);
+            self.uploads.insert(port, upload);
+            return reply(answer);
+        }
+        let file = match self.file(name) {
+            Ok(file) => file,
+            Err((code, text)) => return reply(error(code, &text)),
+        };
         let mut session = Session::new(client, file, self.habits.timeout);
         if self.habits.options {
             session.negotiate(&asked, &self.habits);
@@ -263,6 +293,62 @@ impl TftpServer {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(not_found()),
             Err(error) => Err((0, error.to_string())),
         }
+    }
+}
+
+/// A file that a client writes.
+#[derive(Debug)]
+struct Upload {
+    client: SocketAddrV4,
+    name: String,
+    file: Vec<u8>,
+    block: usize,
+    /// Blocks stored.
+    stored: u64,
+    done: bool,
+}
+
+impl Upload {
+    /// A transfer, and the answer to its request.
+    fn begin(client: SocketAddrV4, name: &str, asked: &[(&str, &str)], habits: &Habits) -> (Self, Vec<u8>) {
+        let mut upload = Self {
+            client,
+            name: name.to_owned(),
+            file: Vec::new(),
+            block: 512,
+            stored: 0,
+            done: false,
+        };
+        let mut oack = vec![0, 6];
+        for (name, value) in asked.iter().filter(|_| habits.options) {
+            let granted = match *name {
+                "tsize" | "timeout" => (*value).to_owned(),
+                "blksize" => {
+                    upload.block = value.parse::<usize>().unwrap_or(512).min(habits.max_block.into());
+                    upload.block.to_string()
+                }
+                _ => continue,
+            };
+            oack.extend_from_slice(format!("{name}\0{granted}\0").as_bytes());
+        }
+        let answer = if oack.len() > 2 { oack } else { vec![0, 4, 0, 0] };
+        (upload, answer)
+    }
+
+    /// Takes a block and acknowledges the last one that it has.
+    fn receive(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let (number, data) = match bytes {
+            [0, 3, high, low, data @ ..] => (u16::from_be_bytes([*high, *low]), data),
+            _ => return None,
+        };
+        if number == on_wire(self.stored + 1, 0) && !self.done {
+            self.file.extend_from_slice(data);
+            self.stored += 1;
+            self.done = data.len() < self.block;
+        } else if number != on_wire(self.stored, 0) {
+            return None;
+        }
+        Some([&[0, 4], &on_wire(self.stored, 0).to_be_bytes()[..]].concat())
     }
 }
 

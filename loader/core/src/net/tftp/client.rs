@@ -148,7 +148,7 @@ impl Client {
             Message::Request => {
                 let mut writer = Writer::read_request(buffer, &self.request.file);
                 if self.with_options {
-                    self.request.options.write(&mut writer);
+                    self.request.options.write(0, &mut writer);
                 }
                 writer.finish()
             }
@@ -275,7 +275,7 @@ impl Client {
                 code,
                 text: escaped(text),
             }),
-            Packet::Oack(_) | Packet::Data { .. } => packet.refusal(from),
+            Packet::Oack(_) | Packet::Data { .. } | Packet::Ack(_) => packet.refusal(from),
         }
     }
 
@@ -306,7 +306,7 @@ impl Client {
                     message: Message::Ack(0),
                 })
             }
-            Packet::Oack(_) => None,
+            Packet::Oack(_) | Packet::Ack(_) => None,
             Packet::Error { code, text } => {
                 let error = TftpError::Server {
                     code,

@@ -72,7 +72,12 @@ pub enum TftpError {
 impl TftpError {
     /// What the server is told.
     pub(super) fn message(&self) -> Option<Message> {
-        let (code, text) = match self {
+        self.farewell().map(|(code, text)| Message::Error(code, text))
+    }
+
+    /// The same, as code and text.
+    pub(super) fn farewell(&self) -> Option<(ErrorCode, &'static str)> {
+        let farewell = match self {
             Self::Options(_) => (ErrorCode::OPTION_REFUSED, "option value not acceptable"),
             Self::LongBlock { .. } => (ErrorCode::ILLEGAL_OPERATION, "block longer than agreed"),
             Self::Size { .. } => (ErrorCode::UNDEFINED, "file size differs from tsize"),
@@ -82,6 +87,6 @@ impl TftpError {
                 return None;
             }
         };
-        Some(Message::Error(code, text))
+        Some(farewell)
     }
 }

@@ -1,4 +1,5 @@
-//! A TFTP client for reading (RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440) as a state machine without sockets or clock.
+//! TFTP clients: one for reading (RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440) and one for writing, as state machines without sockets or
+//! clock.
 //!
 //! [`Client::receive`] takes a datagram and gives what to send; [`Client::poll`] does the same when time has passed;
 //! [`Client::outcome`] says when it is over. The bytes of a block go from the datagram to a [`Sink`], and nowhere between.
@@ -7,13 +8,16 @@ mod client;
 mod error;
 mod options;
 mod packet;
+mod put;
 mod retry;
 mod window;
 
 pub use client::{Client, FIRST_DYNAMIC_PORT, Outcome, Request};
 pub use error::TftpError;
+pub(super) use options::escaped;
 pub use options::{Agreed, MAX_BLOCK, MIN_BLOCK, OptionError, Options, PLAIN_BLOCK};
 pub use packet::{ErrorCode, MAX_SENT, Message, Packet, SERVER_PORT, Transmit};
+pub use put::{PutClient, PutMessage, PutRequest, PutTransmit};
 
 use crate::memory::MemoryError;
 

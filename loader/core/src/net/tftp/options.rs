@@ -87,19 +87,20 @@ pub enum OptionError {
 }
 
 impl Options {
-    /// Adds the options to a read request. A value that is the protocol's default is not asked for.
-    pub(super) fn write(&self, request: &mut Writer<'_>) {
-        let mut option = |name, value: u16| {
+    /// Adds the options to a request. `size` is the file's for a write request, and 0 for a read request, which asks for it. A value
+    /// that is the protocol's default is not asked for.
+    pub(super) fn write(&self, size: u64, request: &mut Writer<'_>) {
+        let mut option = |name, value: u64| {
             request.text(name);
             request.text(&format!("{value}"));
         };
-        option("tsize", 0);
+        option("tsize", size);
         option("timeout", self.timeout.into());
         if self.block_size != PLAIN_BLOCK {
-            option("blksize", self.block_size);
+            option("blksize", self.block_size.into());
         }
         if self.window_size > 1 {
-            option("windowsize", self.window_size);
+            option("windowsize", self.window_size.into());
         }
     }
 
@@ -140,7 +141,7 @@ impl Options {
 }
 
 /// `text` for a message: printable ASCII, the rest escaped, at most 128 bytes of it.
-pub(super) fn escaped(text: &[u8]) -> String {
+pub(in crate::net) fn escaped(text: &[u8]) -> String {
     let (shown, dots) = text
         .split_at_checked(128)
         .map_or((text, ""), |(shown, _)| (shown, "..."));
@@ -194,7 +195,7 @@ mod tests {
     fn a_request_lists_what_differs_from_the_default() {
         let mut buffer = [0; 100];
         let mut writer = Writer::read_request(&mut buffer, "f");
-        ASKED.write(&mut writer);
+        ASKED.write(0, &mut writer);
         let len = writer.finish().unwrap();
         assert_eq!(
             &buffer[10..len],
@@ -206,7 +207,7 @@ mod tests {
             window_size: 1,
             timeout: 3,
         }
-        .write(&mut writer);
+        .write(0, &mut writer);
         let len = writer.finish().unwrap();
         assert_eq!(&buffer[10..len], b"tsize\x000\0timeout\x003\0");
     }

@@ -5,10 +5,11 @@ use core::net::SocketAddrV4;
 /// The port that read requests go to (RFC 1350 section 4).
 pub const SERVER_PORT: u16 = 69;
 
-/// The longest packet that the client sends: a request (RFC 2347 allows it 512 bytes).
+/// The longest packet that a reading client sends: a request (RFC 2347 allows it 512 bytes).
 pub const MAX_SENT: usize = 512;
 
 const RRQ: u16 = 1;
+const WRQ: u16 = 2;
 const DATA: u16 = 3;
 const ACK: u16 = 4;
 const ERROR: u16 = 5;
@@ -62,6 +63,8 @@ pub enum Packet<'a> {
         /// Its bytes.
         payload: &'a [u8],
     },
+    /// The acknowledgement of a block with this number.
+    Ack(u16),
     /// Accepted options: the bytes after the opcode.
     Oack(&'a [u8]),
     /// The end of the transfer.
@@ -80,6 +83,7 @@ impl<'a> Packet<'a> {
         let (opcode, rest) = number(datagram)?;
         match opcode {
             DATA => number(rest).map(|(block, payload)| Self::Data { block, payload }),
+            ACK => number(rest).map(|(block, _)| Self::Ack(block)),
             OACK => Some(Self::Oack(rest)),
             ERROR => {
                 let (code, text) = number(rest)?;
@@ -126,6 +130,22 @@ impl<'a> Writer<'a> {
         let mut writer = Self::new(buffer, RRQ);
         writer.text(file);
         writer.text("octet");
+        writer
+    }
+
+    /// A write request in octet mode, to be followed by its options.
+    pub(super) fn write_request(buffer: &'a mut [u8], file: &str) -> Self {
+        let mut writer = Self::new(buffer, WRQ);
+        writer.text(file);
+        writer.text("octet");
+        writer
+    }
+
+    /// A block with its number.
+    pub(super) fn data(buffer: &'a mut [u8], block: u16, bytes: &[u8]) -> Self {
+        let mut writer = Self::new(buffer, DATA);
+        writer.bytes(&block.to_be_bytes());
+        writer.bytes(bytes);
         writer
     }
 
@@ -199,7 +219,7 @@ mod tests {
             b"\0\x03\0",
             b"\0\x05\0",
             b"\0\x01f\0octet\0",
-            b"\0\x04\0\x01",
+            b"\0\x04\0",
             b"\xff\xff",
         ] {
             assert_eq!(Packet::parse(bytes), None, "{bytes:?}");

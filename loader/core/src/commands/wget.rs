@@ -1,0 +1,107 @@
+//! `wget`: fetches a file by HTTP.
+
+use alloc::format;
+use alloc::string::ToString;
+use core::net::SocketAddrV4;
+
+use hal::PhysAddr;
+
+use super::Command;
+use super::network::{self, Meter, Parts, Place, figures, not_set, print};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::net::exchange::Progress;
+use crate::net::http::{DEFAULT_PORT, HttpError, Request, Target};
+use crate::net::ram::RamSink;
+use crate::net::{DownloadError, Downloaded, NetError};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "wget",
+    aliases: &[],
+    summary: "load a file over the network by HTTP",
+    usage: "[loadAddress] [[host:]path]\n\
+        [loadAddress] http://host[:port]/path",
+    help: "Fetches a file from host ($httpserverip or $serverip if it is not given) to loadAddress ($loadaddr). host is an address or a\n\
+        name that the server dnsip knows; path is $bootfile if it is not given. The port is 80, or $httpdstp for the first form.\n\
+        Sets filesize and fileaddr. Redirects are not followed, but named. A connection that breaks is made again, and what has\n\
+        arrived is kept if the server can prove that it sends the rest of the same file. Nothing is written outside free RAM.",
+    examples: &[
+        "wget ${loadaddr} 192.168.1.2:/boot/Image",
+        "wget 0x44000000 http://files.lan:8080/initrd.img",
+    ],
+    repeatable: true,
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let Place { address, name } = Place::read(context, args)?;
+    let name = name.ok_or_else(|| not_set("bootfile"))?;
+    let request = request(context, &name)?;
+    let file = request.path.trim_start_matches('/').to_string();
+    network::announce(context)?;
+    let size = transfer(context, request, (address, &file))?;
+    network::arrived(context, size, address);
+    Ok(Status::Success)
+}
+
+/// What to ask whom for.
+fn request(context: &mut Context, name: &str) -> Result<Request, CommandError> {
+    let Target { host, port, path } = Target::parse(name)?;
+    let settings = network::configure(context)?;
+    let port = match (port, context.env.get("httpdstp")) {
+        (Some(port), _) => port,
+        (None, Some(text)) if !name.contains("://") => decimal_port(text)?,
+        _ => DEFAULT_PORT,
+    };
+    let server = match &host {
+        Some(host) => network::resolve(context, host)?,
+        None => network::server(&context.env, "httpserverip")?,
+    };
+    settings.route(server)?;
+    Ok(Request {
+        server: SocketAddrV4::new(server, port),
+        host: host.unwrap_or_else(|| server.to_string()),
+        path,
+    })
+}
+
+fn decimal_port(text: &str) -> Result<u16, CommandError> {
+    let port = text.trim().parse().ok().filter(|port| *port != 0);
+    port.ok_or_else(|| CommandError::failed(format!("httpdstp is '{text}', which is not a port")))
+}
+
+fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &str)) -> Result<u64, CommandError> {
+    let Parts {
+        network,
+        terminal,
+        memory,
+        clock,
+    } = network::parts(context)?;
+    let mut sink = RamSink::new(memory, place, name).map_err(HttpError::from)?;
+    let start = clock.now();
+    let mut meter = Meter::new(terminal);
+    match network.download(request, &mut sink, &mut meter) {
+        Ok(Downloaded { outcome, packets }) => {
+            let size = outcome.size;
+            meter.show(Progress {
+                received: size,
+                size: Some(size),
+            });
+            sink.finish(size)?;
+            figures(terminal, size, clock.now().since(start));
+            print(
+                terminal,
+                format_args!("Packets received {packets}, Transfer Successful\n"),
+            );
+            Ok(size)
+        }
+        Err(DownloadError::Network(NetError::Stopped)) => {
+            sink.abandon();
+            Err(network::stopped(terminal))
+        }
+        Err(error) => {
+            meter.end_line();
+            sink.abandon();
+            Err(CommandError::failed(error.to_string()))
+        }
+    }
+}
