@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use board_schema::{Folder, UartKind};
+use board_schema::{Board, Environment, Folder, UartKind};
 
 fn main() {
     let manifest = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
@@ -91,5 +91,24 @@ fn constants(folder: &Folder) -> String {
     match board.early_console.kind {
         UartKind::Pl011 => text.push_str("pub(crate) use crate::early_console::pl011 as early_uart;\n"),
     }
+    let place =
+        "Where the environment is saved.\npub(crate) const ENVIRONMENT_PLACE: Option<loader_core::env::FlashPlace>";
+    writeln!(text, "/// {place} = {};", environment(board)).expect("a String takes all");
     text
+}
+
+fn environment(board: &Board) -> String {
+    let Some(Environment::Flash(flash)) = &board.environment else {
+        return "None".to_owned();
+    };
+    let copies = match (flash.redundant_offset, flash.backup_offset) {
+        (Some(second), _) => format!("Redundant({second:#x})"),
+        (None, Some(second)) => format!("Backup({second:#x})"),
+        (None, None) => "Single".to_owned(),
+    };
+    format!(
+        "Some(loader_core::env::FlashPlace {{ flash: hal::PhysAddr({:#x}), offset: {:#x}, size: {:#x}, \
+         copies: loader_core::env::Copies::{copies} }})",
+        flash.address, flash.offset, flash.size
+    )
 }

@@ -97,6 +97,7 @@ pub struct Machine {
     el2: bool,
     nic: Nic,
     firmware: Option<Firmware>,
+    flash: Option<PathBuf>,
     extra: Vec<OsString>,
 }
 
@@ -119,6 +120,7 @@ impl Machine {
             el2: true,
             nic: Nic::None,
             firmware: None,
+            flash: None,
             extra: Vec::new(),
         })
     }
@@ -193,6 +195,12 @@ impl Machine {
         self
     }
 
+    /// Puts an image of 64 MiB into flash bank 1, behind the firmware's.
+    pub fn flash(mut self, image: &Path) -> Self {
+        self.flash = Some(image.to_owned());
+        self
+    }
+
     /// Adds arguments to QEMU's command line.
     pub fn extra<I: IntoIterator<Item = A>, A: Into<OsString>>(mut self, arguments: I) -> Self {
         self.extra.extend(arguments.into_iter().map(Into::into));
@@ -212,6 +220,11 @@ impl Machine {
             Some(Firmware::Bios(path)) => arguments.extend(["-bios".into(), path.into()]),
             Some(Firmware::Kernel(path)) => arguments.extend(["-kernel".into(), path.into()]),
             None => {}
+        }
+        if let Some(image) = &self.flash {
+            let mut drive: OsString = "if=pflash,format=raw,index=1,file=".into();
+            drive.push(image.to_string_lossy().replace(',', ",,"));
+            arguments.extend(["-drive".into(), drive]);
         }
         self.network_arguments(&mut arguments);
         arguments.extend(self.extra.iter().cloned());
@@ -309,6 +322,8 @@ mod tests {
             "-machine virt,virtualization=on,gic-version=2 -cpu cortex-a57 -m 1G -smp 2 -display none -audio none \
              -bios f.bin -nic none"
         );
+        let flash = machine.flash(Path::new("a,b.img"));
+        assert!(line(&flash).contains("-bios f.bin -drive if=pflash,format=raw,index=1,file=a,,b.img -nic none"));
     }
 
     #[test]

@@ -8,8 +8,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::{NetDevice, NodeInfo, Platform};
+use hal::{Flash, NetDevice, NodeInfo, Platform};
 
+use crate::flash::cfi::{self, CfiError};
 use crate::net::virtio_net::VirtioNet;
 use crate::pci::PciError;
 use crate::pci::host::{self, Endpoint};
@@ -33,6 +34,10 @@ pub struct PciProbe {
 
 /// Drivers by `compatible`, sorted.
 pub const PROBES: &[Probe] = &[
+    Probe {
+        compatible: cfi::COMPATIBLE,
+        run: cfi_flash,
+    },
     Probe {
         compatible: "pci-host-ecam-generic",
         run: pci_host,
@@ -60,6 +65,8 @@ pub const PCI_PROBES: &[PciProbe] = &[
 pub struct Devices {
     /// Network devices.
     pub networks: Vec<Box<dyn NetDevice>>,
+    /// NOR flashes.
+    pub flashes: Vec<Box<dyn Flash>>,
     /// What was there and could not be used: the node's path, or the path and the function, and why.
     pub failures: Vec<(String, ProbeError)>,
 }
@@ -67,6 +74,9 @@ pub struct Devices {
 /// Why a device is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
+    /// A NOR flash.
+    #[error(transparent)]
+    Cfi(#[from] CfiError),
     /// PCI.
     #[error(transparent)]
     Pci(#[from] PciError),
@@ -100,6 +110,19 @@ fn driver_for(compatible: &str) -> Option<&'static Probe> {
 fn pci_driver_for(id: (u16, u16)) -> Option<&'static PciProbe> {
     let index = PCI_PROBES.binary_search_by_key(&id, |probe| probe.id).ok()?;
     PCI_PROBES.get(index)
+}
+
+fn cfi_flash(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    for (region, flash) in node.reg.iter().zip(cfi::find(node, platform)?) {
+        match flash {
+            Ok(flash) => devices.flashes.push(Box::new(flash)),
+            Err(error) => {
+                let name = format!("{} at {}", node.path, region.start());
+                devices.failures.push((name, error.into()));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn pci_host(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {

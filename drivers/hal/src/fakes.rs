@@ -1,5 +1,6 @@
 //! Host doubles of the traits: values that a test makes, fills and inspects.
 
+mod flash;
 mod platform;
 
 use alloc::collections::VecDeque;
@@ -15,6 +16,7 @@ use crate::console::Console;
 use crate::ram::Ram;
 use crate::system::{BusFault, ExceptionLevel, Fault, HandOver, System, Width};
 
+pub use flash::FakeFlash;
 pub use platform::{BusMemory, FakePlatform, Window};
 
 /// A clock that stands still but for [`ManualClock::advance`] and a fixed step at each reading, so that waits end.

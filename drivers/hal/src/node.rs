@@ -18,6 +18,8 @@ pub struct NodeInfo {
     pub pci_ranges: Vec<PciRange>,
     /// `bus-range` of a PCI host bridge: first and last bus number.
     pub bus_range: Option<(u8, u8)>,
+    /// `bank-width` of a flash, in bytes (Linux `mtd-physmap.yaml`).
+    pub bank_width: Option<u32>,
 }
 
 /// One entry of a PCI host bridge's `ranges`.

@@ -21,6 +21,32 @@ pub struct Board {
     pub rom: Option<Rom>,
     /// The UART for panics and for exceptions, before and beside the one that the device tree names.
     pub early_console: EarlyConsole,
+    /// Where the environment is saved; absent on boards that cannot save it.
+    pub environment: Option<Environment>,
+}
+
+/// Where the environment is saved.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Environment {
+    /// In a NOR flash.
+    Flash(FlashEnvironment),
+}
+
+/// A place in a NOR flash that the device tree has as `cfi-flash`. Offsets count from the flash's start.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FlashEnvironment {
+    /// Address of the flash: the start of a region of the node's `reg`.
+    pub address: u64,
+    /// Offset of the environment: `CONFIG_ENV_ADDR` or `CONFIG_ENV_OFFSET`, and the start of an erase block.
+    pub offset: u64,
+    /// Size of each copy: `CONFIG_ENV_SIZE`. The rest of its last erase block belongs to it.
+    pub size: u64,
+    /// Offset of a second copy with U-Boot's flag byte in both: `CONFIG_ENV_OFFSET_REDUND`.
+    pub redundant_offset: Option<u64>,
+    /// Offset of a second copy that U-Boot does not know of: the first stays as U-Boot without redundancy has it.
+    pub backup_offset: Option<u64>,
 }
 
 /// What is known of RAM before a device tree is found.
@@ -137,22 +163,31 @@ fn read(path: &Path) -> Result<String, BoardError> {
 /// Parses the text of a `board.toml`; `path` is for messages.
 ///
 /// # Errors
-/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for a scratch area that is not page-aligned.
+/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for a scratch area that is not page-aligned, and for two second
+/// copies of the environment.
 pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
     let board: Board = toml::from_str(text).map_err(|source| BoardError::Parse {
         path: path.to_owned(),
         source: Box::new(source),
     })?;
-    if let Some(rom) = &board.rom
-        && rom.scratch % 0x1000 != 0
-    {
-        let reason = format!("rom.scratch {:#x} is not a multiple of 4096", rom.scratch);
-        return Err(BoardError::Value {
+    match wrong_value(&board) {
+        Some(reason) => Err(BoardError::Value {
             path: path.to_owned(),
             reason,
-        });
+        }),
+        None => Ok(board),
     }
-    Ok(board)
+}
+
+fn wrong_value(board: &Board) -> Option<String> {
+    if let Some(rom) = board.rom.as_ref().filter(|rom| rom.scratch % 0x1000 != 0) {
+        return Some(format!("rom.scratch {:#x} is not a multiple of 4096", rom.scratch));
+    }
+    let Some(Environment::Flash(flash)) = &board.environment else {
+        return None;
+    };
+    let both = flash.redundant_offset.zip(flash.backup_offset);
+    both.map(|_| "environment has redundant-offset and backup-offset; there is one second copy".to_owned())
 }
 
 fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
@@ -173,7 +208,7 @@ fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
 mod tests {
     use std::path::Path;
 
-    use super::{Folder, UartKind, parse};
+    use super::{Environment, Folder, UartKind, parse};
 
     const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
         rom = { start = 0, size = 0x400_0000, scratch = 0x4010_0000 }\n\
@@ -200,6 +235,34 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert_eq!(error, "board.toml: rom.scratch 0x40100010 is not a multiple of 4096");
+    }
+
+    const FLASH: &str = "[environment]\nkind = 'flash'\naddress = 0x400_0000\noffset = 0\nsize = 0x4_0000\n";
+
+    #[test]
+    fn the_environment_has_a_place() {
+        let board = |more: &str| parse(Path::new("board.toml"), &format!("{VIRT}{FLASH}{more}"));
+        let place = |more: &str| match board(more).unwrap().environment {
+            Some(Environment::Flash(flash)) => (flash.size, flash.redundant_offset, flash.backup_offset),
+            None => panic!("no environment"),
+        };
+        assert_eq!(place(""), (0x4_0000, None, None));
+        assert_eq!(place("redundant-offset = 7\n"), (0x4_0000, Some(7), None));
+        assert_eq!(place("backup-offset = 7\n"), (0x4_0000, None, Some(7)));
+        let two = board("redundant-offset = 7\nbackup-offset = 8\n")
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            two,
+            "board.toml: environment has redundant-offset and backup-offset; there is one second copy"
+        );
+        let unknown = board("offest = 7\n").unwrap_err().to_string();
+        assert!(unknown.contains("offest"), "{unknown}");
+        let kind = parse(
+            Path::new("board.toml"),
+            &format!("{VIRT}[environment]\nkind = 'tape'\n"),
+        );
+        assert!(kind.unwrap_err().to_string().contains("tape"));
     }
 
     #[test]

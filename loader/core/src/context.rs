@@ -11,7 +11,7 @@ use hal::{Clock, PhysAddr, System};
 use crate::calendar::WallClock;
 use crate::commands::{COMMANDS, Command, Display};
 use crate::console::{History, Terminal};
-use crate::env::Environment;
+use crate::env::{EnvError, Environment, Persistence, Rules};
 use crate::memory::Memory;
 use crate::net::Network;
 use crate::shell;
@@ -31,6 +31,8 @@ pub struct Context {
     pub env: Environment,
     /// What `env default` goes back to: the board's own environment.
     pub default_env: Environment,
+    /// Where the environment is saved.
+    pub persistence: Persistence,
     /// Local variables, `$?` and what else the shell remembers.
     pub shell: shell::State,
     /// Where `md` stopped.
@@ -126,6 +128,7 @@ impl Context {
             wall_clock: WallClock::default(),
             env: Environment::default(),
             default_env: Environment::default(),
+            persistence: Persistence::default(),
             shell: shell::State::default(),
             display: Display::default(),
             memory,
@@ -155,6 +158,15 @@ impl Context {
         // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
         let _ = fmt::Write::write_fmt(&mut Visible(&mut self.terminal), line);
         self.terminal.write_bytes(b"\r\n");
+    }
+
+    /// Sets a variable as `setenv` does, or unsets it: its flags hold, and say so with U-Boot's words.
+    ///
+    /// # Errors
+    /// [`EnvError`] if the name cannot be one, the flags do not let it, or there is no room.
+    pub fn set_variable(&mut self, name: &str, value: Option<&str>, force: bool) -> Result<(), EnvError> {
+        let default = self.default_env.get(name);
+        self.env.change(name, value, Rules { force, default })
     }
 
     /// Does what waits while nobody types: the network answers ARP and ping.

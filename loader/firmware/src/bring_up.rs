@@ -2,14 +2,14 @@
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use hal::{Clock, NetDevice, PhysAddr, Region};
 use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
 use loader_core::devicetree::Tree;
-use loader_core::env::Environment;
+use loader_core::env::{Environment, Persistence, persist};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
 
@@ -36,14 +36,15 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let devices = devices::probe::probe(&tree.devices(), &Hardware::new(&ram, Rc::clone(&clock)));
     let terminal = Terminal::new(console);
     let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
-    context.env = Environment::from_defaults(board::ENVIRONMENT);
-    context.default_env = context.env.clone();
+    context.default_env = Environment::from_defaults(board::ENVIRONMENT);
+    context.persistence = Persistence::open(board::ENVIRONMENT_PLACE, devices.flashes);
     repl::print_banner(&mut context);
     introduce(&mut context);
-    keep_tree(&mut context, &tree);
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
+    persist::load(&mut context);
+    keep_tree(&mut context, &tree);
     connect(&mut context, devices.networks);
     repl::run(&mut context)
 }
@@ -70,11 +71,8 @@ fn connect(context: &mut Context, devices: Vec<Box<dyn NetDevice>>) {
         let name = String::from(device.name());
         match Network::new(device, Rc::clone(&context.clock)) {
             Ok(network) => {
-                context
-                    .env
-                    .set("ethaddr", &network.device_mac().to_string())
-                    .unwrap_or_else(|_| unreachable!("it fits"));
                 context.network = Some(network);
+                persist::adopt_mac(context);
             }
             Err(error) => context.say(format_args!("{name}: not used: {error}")),
         }

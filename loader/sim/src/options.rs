@@ -14,6 +14,7 @@ Without a script: a console; Ctrl-] leaves it.
 
   --board NAME    the board: a name in board-configs, or a path to such a folder (qemu-virt)
   --files DIR     the folder that the TFTP server 10.0.2.2 serves (the current one)
+  --env FILE      the flash that the board saves its environment in, as a raw image; made if it is not there
   --memory SIZE   RAM, such as 512M or 8G (1G)
   --el1           start at EL1, where Xen cannot run
   --dtb FILE      the machine's device tree, RAM included, in place of a small one made for the board
@@ -44,6 +45,8 @@ pub struct Options {
     pub board: PathBuf,
     /// The TFTP server's folder.
     pub files: PathBuf,
+    /// The image of the flash that holds the environment.
+    pub env: Option<PathBuf>,
     /// RAM in bytes; by default what the device tree says, or 1 GiB.
     pub memory: Option<u64>,
     /// Whether the loader runs at EL1.
@@ -61,6 +64,7 @@ impl Default for Options {
         Self {
             board: PathBuf::from("qemu-virt"),
             files: PathBuf::from("."),
+            env: None,
             memory: None,
             el1: false,
             dtb: None,
@@ -134,6 +138,7 @@ fn set(options: &mut Options, arg: &str, rest: &mut impl Iterator<Item = OsStrin
     match name {
         "--board" => options.board = value()?.into(),
         "--files" => options.files = value()?.into(),
+        "--env" => options.env = Some(value()?.into()),
         "--memory" => options.memory = Some(size(&value()?)?),
         "--dtb" => options.dtb = Some(value()?.into()),
         "--dtb-out" => options.dtb_out = Some(value()?.into()),
@@ -173,13 +178,14 @@ mod tests {
     fn options_in_both_forms_and_scripts_among_them() {
         let expected = Options {
             files: PathBuf::from("lab"),
+            env: Some(PathBuf::from("env.img")),
             memory: Some(2 << 30),
             el1: true,
             dtb_out: Some(PathBuf::from("out.dtb")),
             scripts: vec![PathBuf::from("a.txt"), PathBuf::from("--b")],
             ..Options::default()
         };
-        let line = "--files lab a.txt --memory=2G --el1 --dtb-out out.dtb -- --b";
+        let line = "--files lab a.txt --env env.img --memory=2G --el1 --dtb-out out.dtb -- --b";
         assert_eq!(read(line), Ok(Command::Run(expected)));
         assert_eq!(read(""), Ok(Command::Run(Options::default())));
         assert_eq!(read("a.txt --help"), Ok(Command::Help));

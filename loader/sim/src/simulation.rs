@@ -13,12 +13,13 @@ use hal::{Clock, Console, ExceptionLevel, PhysAddr, Ram, Region};
 use loader_core::console::Terminal;
 use loader_core::context::Context;
 use loader_core::devicetree::{ParseError, Tree};
-use loader_core::env::Environment;
+use loader_core::env::{Copies, Environment, FlashPlace, Persistence, persist};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
 use thiserror::Error;
 
 use crate::board_tree::board_tree;
+use crate::flash::FileFlash;
 use crate::lan::{Faults, Lan};
 use crate::options::{MAX_RAM, MIN_RAM, Options};
 use crate::power::{Ending, Processor};
@@ -124,11 +125,47 @@ pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<
     };
     let terminal = Terminal::new(frame.console);
     let mut context = Context::new(terminal, frame.clock, memory, Box::new(processor));
-    context.default_env = env.clone();
-    context.env = env;
+    context.default_env = env;
+    context.env = context.default_env.clone();
+    context.persistence = persistence(options, folder)?;
+    // What has not to be loaded is not worth a line in front of a script's.
+    if context.persistence.storage.is_some() {
+        persist::load(&mut context);
+    }
     keep_tree(&mut context, &tree)?;
     connect(&mut context, frame.network_time, &options.files);
     Ok(context)
+}
+
+/// Where the environment is saved: where the board says, in the file that the options name.
+fn persistence(options: &Options, folder: &Folder) -> Result<Persistence, BuildError> {
+    let (Some(path), Some(place)) = (&options.env, place(folder)) else {
+        let missing = folder
+            .board
+            .environment
+            .as_ref()
+            .map(|_| "--env names no file for it".to_owned());
+        return Ok(Persistence {
+            missing: missing.unwrap_or_default(),
+            ..Persistence::default()
+        });
+    };
+    let flash = FileFlash::open(path, place.flash).map_err(|source| BuildError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    Ok(Persistence::open(Some(place), vec![Box::new(flash)]))
+}
+
+fn place(folder: &Folder) -> Option<FlashPlace> {
+    let board_schema::Environment::Flash(flash) = folder.board.environment.as_ref()?;
+    let backup = flash.backup_offset.map_or(Copies::Single, Copies::Backup);
+    Some(FlashPlace {
+        flash: PhysAddr(flash.address),
+        offset: flash.offset,
+        size: flash.size,
+        copies: flash.redundant_offset.map_or(backup, Copies::Redundant),
+    })
 }
 
 /// Finds the board that is named, or the folder of one.
@@ -235,10 +272,6 @@ fn connect(context: &mut Context, time: Rc<ManualClock>, files: &Path) {
     let lan = Lan::new(Rc::clone(&time), Faults::default(), 0);
     lan.serve(files.to_owned());
     let network = Network::new(lan.device(), time).unwrap_or_else(|error| unreachable!("a good address: {error}"));
-    let address = network.device_mac().to_string();
-    context
-        .env
-        .set("ethaddr", &address)
-        .unwrap_or_else(|error| unreachable!("an environment of one file: {error}"));
     context.network = Some(network);
+    persist::adopt_mac(context);
 }

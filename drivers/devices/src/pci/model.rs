@@ -133,6 +133,7 @@ impl FakeBus {
                 range(PciSpace::Memory32, Self::WINDOW),
             ]),
             bus_range: Some((0, 255)),
+            ..NodeInfo::default()
         }
     }
 

@@ -13,10 +13,12 @@ mod dns;
 mod echo;
 mod editenv;
 mod env;
+mod eraseenv;
 mod exception;
 mod exit;
 mod fdt;
 mod fit;
+mod grepenv;
 mod help;
 mod history;
 mod iminfo;
@@ -37,6 +39,7 @@ mod poweroff;
 mod printenv;
 mod reset;
 mod run;
+mod saveenv;
 mod serial;
 mod setenv;
 mod setexpr;
@@ -106,10 +109,12 @@ pub const COMMANDS: &[Command] = &[
     echo::COMMAND,
     editenv::COMMAND,
     env::COMMAND,
+    eraseenv::COMMAND,
     exception::COMMAND,
     exit::COMMAND,
     truth::FALSE,
     fdt::COMMAND,
+    grepenv::COMMAND,
     help::COMMAND,
     history::COMMAND,
     iminfo::COMMAND,
@@ -127,6 +132,7 @@ pub const COMMANDS: &[Command] = &[
     printenv::COMMAND,
     reset::COMMAND,
     run::COMMAND,
+    saveenv::COMMAND,
     setenv::COMMAND,
     setexpr::COMMAND,
     showvar::COMMAND,

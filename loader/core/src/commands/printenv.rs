@@ -8,20 +8,25 @@ pub(crate) const COMMAND: Command = Command {
     name: "printenv",
     aliases: &[],
     summary: "print environment variables",
-    usage: "\nname ...",
-    help: "Prints all variables of the environment, sorted by name, and the room that they take; or those that are named.\n\
+    usage: "[-a]\nname ...",
+    help: "Prints all variables of the environment, sorted by name, the room that they take and the room that there is; or those\n\
+        that are named. Variables whose names begin with a dot are listed with -a only.\n\
         Local variables of the shell are not among them.",
-    examples: &["printenv", "printenv serverip bootcmd"],
+    examples: &["printenv", "printenv -a", "printenv serverip bootcmd"],
     repeatable: true,
     run,
 };
 
 pub(super) fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let names = args.get(1..).unwrap_or_default();
-    // U-Boot's flag for variables whose name begins with a dot; there are none that are hidden here.
-    let names = names.strip_prefix(&["-a".into()][..]).unwrap_or(names);
+    let hidden = names.first().is_some_and(|word| word == "-a");
+    let names = if hidden {
+        names.get(1..).unwrap_or_default()
+    } else {
+        names
+    };
     if names.is_empty() {
-        return all(context);
+        return all(context, hidden);
     }
     let mut status = Status::Success;
     for name in names {
@@ -39,16 +44,17 @@ pub(super) fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     Ok(status)
 }
 
-fn all(context: &mut Context) -> CommandResult {
+fn all(context: &mut Context, hidden: bool) -> CommandResult {
+    let shown = |(name, _): &(&str, &str)| hidden || !Environment::is_hidden(name);
     let lines: alloc::string::String = context
         .env
         .iter()
+        .filter(shown)
         .flat_map(|(name, value)| [name, "=", value, "\n"])
         .collect();
-    let len = context.env.len();
-    context.say(format_args!(
-        "{lines}\nEnvironment size: {len}/{} bytes",
-        Environment::LIMIT
-    ));
+    // A zero stands for each newline where this is saved, and one more at the end.
+    let len = lines.len().saturating_add(1);
+    let capacity = context.persistence.capacity();
+    context.say(format_args!("{lines}\nEnvironment size: {len}/{capacity} bytes"));
     Ok(Status::Success)
 }

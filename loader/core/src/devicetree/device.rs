@@ -37,6 +37,7 @@ impl Tree {
                 Vec::new()
             },
             bus_range: self.bus_range(id),
+            bank_width: self.u32(id, "bank-width"),
         }
     }
 

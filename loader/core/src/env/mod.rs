@@ -1,9 +1,21 @@
 //! The environment: named strings that scripts, commands and people share.
+//!
+//! [`format`](mod@format) is what it is as bytes, [`flags`] who may change what in it, [`storage`] where it outlives a reset, and
+//! [`persist`] what the person is told when it is loaded and saved.
+
+pub mod flags;
+pub mod format;
+pub mod persist;
+pub mod storage;
+
+pub use persist::Persistence;
+pub use storage::{Copies, FlashPlace, Storage};
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 
+use flags::{Access, FLAGS_VARIABLE, Flags};
 use thiserror::Error;
 
 /// Why a variable cannot be set.
@@ -13,6 +25,52 @@ pub enum EnvError {
     #[error("\"{name}\" cannot name a variable: a name is printable, without blank and without '='")]
     BadName {
         /// The name, escaped.
+        name: String,
+    },
+    /// The value holds a zero byte, which ends a variable.
+    #[error("the value of \"{name}\" has a zero byte")]
+    BadValue {
+        /// The variable.
+        name: String,
+    },
+    /// The value is not of the variable's type.
+    #[error(
+        "## Error: flags type check failure for \"{name}\" <= \"{value}\" (type: {letter})\n\
+        ## Error inserting \"{name}\" variable, errno=1"
+    )]
+    Type {
+        /// The variable.
+        name: String,
+        /// What it was to be set to.
+        value: String,
+        /// The type's letter.
+        letter: char,
+    },
+    /// The variable's flags do not let it change.
+    #[error("## Error: Can't {verb} \"{name}\"\n## Error inserting \"{name}\" variable, errno=1")]
+    ReadOnly {
+        /// The variable.
+        name: String,
+        /// `create` or `overwrite`.
+        verb: &'static str,
+    },
+    /// The variable may only be changed from its default.
+    #[error(
+        "oldval: {old}  defval: {default}\n## Error: Can't overwrite \"{name}\"\n\
+        ## Error inserting \"{name}\" variable, errno=1"
+    )]
+    Changed {
+        /// The variable.
+        name: String,
+        /// What it holds.
+        old: String,
+        /// Its default.
+        default: String,
+    },
+    /// The variable's flags do not let it go.
+    #[error("## Error: Can't delete \"{name}\"")]
+    Kept {
+        /// The variable.
         name: String,
     },
     /// All variables together would exceed [`Environment::LIMIT`].
@@ -70,7 +128,7 @@ impl Environment {
         self.variables.get(name).map(String::as_str)
     }
 
-    /// Sets `name`. An empty value unsets it, as `setenv name` does.
+    /// Sets `name`, whatever its flags say. An empty value unsets it.
     ///
     /// # Errors
     /// [`EnvError`] if the name cannot be one, or there is no room.
@@ -82,10 +140,62 @@ impl Environment {
             self.len = others;
             return Ok(());
         }
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=') {
+        self.put(name, value)
+    }
+
+    /// Sets or unsets `name` for a person or a script, if its flags let them.
+    ///
+    /// # Errors
+    /// [`EnvError`], with U-Boot's words about flags.
+    pub fn change(&mut self, name: &str, value: Option<&str>, rules: Rules<'_>) -> Result<(), EnvError> {
+        self.check_flags(name, value, rules)?;
+        match value {
+            Some(value) => self.put(name, value),
+            None => {
+                self.variables.remove(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// The flags of `name`.
+    #[must_use]
+    pub fn flags(&self, name: &str) -> Flags {
+        flags::of(name, self.get(FLAGS_VARIABLE))
+    }
+
+    fn check_flags(&self, name: &str, value: Option<&str>, rules: Rules<'_>) -> Result<(), EnvError> {
+        let Flags { kind, access } = self.flags(name);
+        let (name, old) = (name.to_string(), self.get(name));
+        let Some(value) = value else {
+            let free = rules.force || access == Access::Any || old.is_none();
+            return if free { Ok(()) } else { Err(EnvError::Kept { name }) };
+        };
+        if !kind.allows(value) {
+            let (value, letter) = (value.to_string(), kind.letter());
+            return Err(EnvError::Type { name, value, letter });
+        }
+        let verb = if old.is_some() { "overwrite" } else { "create" };
+        match (access, old) {
+            _ if rules.force => Ok(()),
+            (Access::ReadOnly, _) | (Access::WriteOnce, Some(_)) => Err(EnvError::ReadOnly { name, verb }),
+            (Access::ChangeDefault, Some(old)) if rules.default != Some(old) => Err(EnvError::Changed {
+                name,
+                old: old.to_string(),
+                default: rules.default.unwrap_or_default().to_string(),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
+        if !is_name(name) {
             return Err(EnvError::BadName {
                 name: name.escape_debug().to_string(),
             });
+        }
+        if value.contains('\0') {
+            return Err(EnvError::BadValue { name: name.to_string() });
         }
         if self.variables.len() >= Self::MOST && self.get(name).is_none() {
             return Err(EnvError::TooMany { name: name.to_string() });
@@ -132,6 +242,12 @@ impl Environment {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Whether `name` is left out of what `printenv` lists: it begins with a dot.
+    #[must_use]
+    pub fn is_hidden(name: &str) -> bool {
+        name.starts_with('.')
+    }
+
     /// What all variables take, in bytes, as `name=value` with a terminator each.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -143,6 +259,20 @@ impl Environment {
     pub fn is_empty(&self) -> bool {
         self.variables.is_empty()
     }
+}
+
+/// By which rules a person or a script changes a variable.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules<'a> {
+    /// Whether flags about access do not count: `-f`.
+    pub force: bool,
+    /// The variable's value in the default environment.
+    pub default: Option<&'a str>,
+}
+
+/// Whether a variable may be called so: printable, without blank and without `=`.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'=')
 }
 
 fn entry_len(name: &str, value: &str) -> usize {

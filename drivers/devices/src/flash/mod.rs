@@ -1,0 +1,3 @@
+//! NOR flashes.
+
+pub mod cfi;

@@ -1,0 +1,226 @@
+//! Loading and saving the environment, with the words that U-Boot has for it.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt::Write;
+
+use hal::Flash;
+
+use super::format::{self, Change, EntryError};
+use super::storage::{FlashPlace, Saved, Storage, StorageError};
+use super::{EnvError, Environment};
+use crate::context::{Context, Status};
+
+/// How many of the variables that are left out are named.
+const NAMED: usize = 4;
+
+/// What becomes of the environment at a reset.
+#[derive(Default)]
+pub struct Persistence {
+    /// Where it is saved; `None` if nowhere.
+    pub storage: Option<Storage>,
+    /// Why the place that the board names is not there; empty if it names none.
+    pub missing: String,
+    /// Whether the environment came from the storage.
+    pub is_loaded: bool,
+}
+
+impl Persistence {
+    /// The board's place, if it names one, in whichever of the flashes it is.
+    #[must_use]
+    pub fn open(place: Option<FlashPlace>, flashes: Vec<Box<dyn Flash>>) -> Self {
+        let Some(place) = place else {
+            return Self::default();
+        };
+        let flash = flashes.into_iter().find(|flash| flash.region().start() == place.flash);
+        let missing = format!("there is no flash at {}", place.flash);
+        let opened = match flash {
+            Some(flash) => Storage::open(flash, place).map_err(|error| format!("{error}")),
+            None => Err(missing),
+        };
+        match opened {
+            Ok(storage) => Self {
+                storage: Some(storage),
+                ..Self::default()
+            },
+            Err(missing) => Self {
+                missing,
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Why nothing can be loaded or saved.
+    #[must_use]
+    pub fn none(&self) -> String {
+        let missing = self.missing.as_str();
+        if missing.is_empty() {
+            return String::from("no storage for the environment on this board");
+        }
+        format!("no storage for the environment: {missing}")
+    }
+
+    /// How many bytes the variables may take.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.storage.as_ref().map_or(Environment::LIMIT, Storage::capacity)
+    }
+}
+
+/// Loads the environment from its storage, or takes the default one. Says what it does; without storage there is nothing to say
+/// but why.
+pub fn load(context: &mut Context) -> Status {
+    let Some(storage) = &mut context.persistence.storage else {
+        context.env = context.default_env.clone();
+        if !context.persistence.missing.is_empty() {
+            let why = context.persistence.none();
+            context.say(format_args!("*** Warning - {why}, using default environment\n"));
+        }
+        return Status::Failure;
+    };
+    let kind = storage.kind();
+    let result = storage.load();
+    let _ = write!(context, "Loading Environment from {kind}... ");
+    match result {
+        Ok(saved) => {
+            take(context, &saved);
+            context.persistence.is_loaded = true;
+            Status::Success
+        }
+        Err(error) => {
+            let error = match error {
+                // Nothing more is to be said of a flash that was never written.
+                StorageError::Format(_) => String::from("bad CRC"),
+                other => format!("{other}"),
+            };
+            context.say(format_args!("*** Warning - {error}, using default environment\n"));
+            context.env = context.default_env.clone();
+            context.persistence.is_loaded = false;
+            Status::Failure
+        }
+    }
+}
+
+fn take(context: &mut Context, saved: &Saved) {
+    let mut env = Environment::default();
+    let mut left_out = LeftOut::default();
+    // `Storage::load` gives only what can be read.
+    for entry in format::import(&saved.image, saved.header).into_iter().flatten() {
+        let result = match entry {
+            Ok(Change::Set { name, value }) => env.put(name, &value),
+            Ok(Change::Unset { name }) => env.set(name, ""),
+            Err(error) => {
+                left_out.entry(&error);
+                continue;
+            }
+        };
+        result.unwrap_or_else(|error| left_out.variable(&error));
+    }
+    context.env = env;
+    context.say(format_args!("OK"));
+    if saved.recovered {
+        context.say(format_args!(
+            "*** Warning - some problems detected reading environment; recovered successfully\n"
+        ));
+    }
+    left_out.tell(context);
+}
+
+/// The first few of the variables that were left out, and how many there were.
+#[derive(Default)]
+pub(crate) struct LeftOut {
+    lines: Vec<String>,
+    count: usize,
+}
+
+impl LeftOut {
+    /// An entry that is no variable.
+    pub(crate) fn entry(&mut self, error: &EntryError) {
+        self.note(|| format!("## Warning: left out: {error}"));
+    }
+
+    /// A variable that was not taken.
+    pub(crate) fn variable(&mut self, error: &EnvError) {
+        self.note(|| format!("## Warning: left out: {error}"));
+    }
+
+    /// A line of its own.
+    pub(crate) fn note(&mut self, line: impl FnOnce() -> String) {
+        self.count = self.count.saturating_add(1);
+        if self.lines.len() < NAMED {
+            self.lines.push(line());
+        }
+    }
+
+    /// Prints them.
+    pub(crate) fn tell(self, context: &mut Context) {
+        let more = self.count.saturating_sub(self.lines.len());
+        for line in self.lines {
+            context.say(format_args!("{line}"));
+        }
+        if more > 0 {
+            context.say(format_args!("## Warning: left out: {more} more"));
+        }
+    }
+}
+
+/// Sets `ethaddr` to the network device's own address. One that was saved stays, and is used; where it is another one, that is said
+/// with U-Boot's words.
+pub fn adopt_mac(context: &mut Context) {
+    let Some(network) = &context.network else { return };
+    let (name, own) = (network.device_name().to_string(), network.device_mac().to_string());
+    match context.env.get("ethaddr").map(String::from) {
+        None => context
+            .env
+            .set("ethaddr", &own)
+            .unwrap_or_else(|error| context.say(format_args!("{error}"))),
+        Some(saved) if saved.eq_ignore_ascii_case(&own) => {}
+        Some(saved) => context.say(format_args!(
+            "\nWarning: {name} MAC addresses don't match:\nAddress in ROM is\t\t{own}\nAddress in environment is\t{saved}"
+        )),
+    }
+}
+
+/// Saves the environment.
+pub fn save(context: &mut Context) -> Status {
+    work(context, "Saving Environment to", |storage, env, meanwhile| {
+        storage.save(env, meanwhile)
+    })
+}
+
+/// Erases what was saved: the next start has the default environment.
+pub fn erase(context: &mut Context) -> Status {
+    work(context, "Erasing Environment on", |storage, _, meanwhile| {
+        storage.erase(meanwhile)
+    })
+}
+
+type Work = fn(&mut Storage, &Environment, &mut dyn FnMut()) -> Result<(), StorageError>;
+
+fn work(context: &mut Context, verb: &str, work: Work) -> Status {
+    let Some(mut storage) = context.persistence.storage.take() else {
+        let why = context.persistence.none();
+        context.say(format_args!("{verb} nowhere... Failed (1)\n{why}"));
+        return Status::Failure;
+    };
+    let _ = write!(context, "{verb} {}... ", storage.kind());
+    // Ctrl-C does not end this: a save that stops half-way helps nobody. What is typed meanwhile is kept.
+    let terminal = &mut context.terminal;
+    let result = work(&mut storage, &context.env, &mut || terminal.poll());
+    context.persistence.storage = Some(storage);
+    match result {
+        Ok(()) => {
+            context.say(format_args!("OK"));
+            Status::Success
+        }
+        Err(error) => {
+            context.say(format_args!("Failed (1)\n{error}"));
+            Status::Failure
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
