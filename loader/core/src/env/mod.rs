@@ -133,11 +133,8 @@ impl Environment {
     /// # Errors
     /// [`EnvError`] if the name cannot be one, or there is no room.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
-        let old = self.get(name).map_or(0, |old| entry_len(name, old));
-        let others = self.len.saturating_sub(old);
         if value.is_empty() {
-            self.variables.remove(name);
-            self.len = others;
+            self.remove(name);
             return Ok(());
         }
         self.put(name, value)
@@ -152,9 +149,15 @@ impl Environment {
         match value {
             Some(value) => self.put(name, value),
             None => {
-                self.variables.remove(name);
+                self.remove(name);
                 Ok(())
             }
+        }
+    }
+
+    fn remove(&mut self, name: &str) {
+        if let Some(value) = self.variables.remove(name) {
+            self.len = self.len.saturating_sub(entry_len(name, &value));
         }
     }
 
@@ -201,6 +204,8 @@ impl Environment {
             return Err(EnvError::TooMany { name: name.to_string() });
         }
         let needed = entry_len(name, value);
+        let old = self.get(name).map_or(0, |old| entry_len(name, old));
+        let others = self.len.saturating_sub(old);
         let room = Self::LIMIT.saturating_sub(others);
         if needed > room {
             return Err(EnvError::Full {
