@@ -17,7 +17,7 @@ macro_rules! sessions {
     };
 }
 
-sessions!(language);
+sessions!(conditions, fdt, language, setexpr);
 
 #[cfg(feature = "qemu")]
 fn beside_u_boot(name: &str) {

@@ -23,7 +23,7 @@ const INPUT: u64 = RAM.0 + 0x1000;
 const OUTPUT: u64 = RAM.0 + 0x4_0000;
 
 /// How often a command may look for Ctrl-C before it is there: nothing runs for ever.
-const PATIENCE: u32 = 2000;
+const PATIENCE: u32 = 400;
 
 /// The magic that a device tree begins with.
 const TREE: [u8; 4] = [0xd0, 0x0d, 0xfe, 0xed];
@@ -237,7 +237,7 @@ pub fn fdt(data: &[u8]) {
     load(&mut context, OUTPUT, overlay);
     let addr = format!("fdt addr {INPUT:x}");
     let _ = shell::execute(&mut context, &addr);
-    let valid = context.working_tree.is_some();
+    let valid = context.working_tree.is_some() && Tree::parse(blob).is_ok();
     for line in String::from_utf8_lossy(script).lines().take(16) {
         let _ = shell::execute(&mut context, &format!("fdt {line}"));
         context.terminal.interrupted();

@@ -1,4 +1,4 @@
-//! What is taken out of an output before it is compared, all of it: what says how fast the machine was, and what the machine is called.
+//! What is taken out of an output before it is compared, all of it: how fast the machine was, what it is called, the words of usage texts.
 
 use regex::Regex;
 
@@ -7,6 +7,13 @@ const REPLACED: &[(&str, &str)] = &[
     // The names of what runs: banner, network device.
     (r"(?m)^(U-Boot|Slipway) \d.*$", "VERSION"),
     (r"Using \S+ device", "Using NIC device"),
+    // Usage texts are each loader's own; that one is given, and for which command, is compared.
+    (
+        r"(?ms)^(\S+) - [^\n]*\n\nUsage:\n.*\z",
+        "$1 - SUMMARY\n\nUsage:\nFORMS\n",
+    ),
+    // How much room the board has for its environment.
+    (r"(?m)^(Environment size: \d+)/\d+ bytes", "$1/ROOM bytes"),
     // How long something took, and how fast that was.
     (r"\(\d+ ms\)", "(N ms)"),
     (r"in \d+ ms( \([\d.]+ [KMG]?i?B/s\))?", "in N ms"),
@@ -42,6 +49,8 @@ mod tests {
         let ours =
             "Using virtio-net@5 device\r\nLoading: #\n\t 12.5 MiB/s\r\ndone\r\nBytes transferred = 8 (8 hex)\r\n";
         assert_eq!(normalise(u_boot), normalise(ours));
+        let usage = "run - run things\n\nUsage:\nrun var [...]\n    - so\n";
+        assert_eq!(normalise(usage), "run - SUMMARY\n\nUsage:\nFORMS\n");
         assert_eq!(normalise("a\tb\x08 1 ms\n"), "a\\tb\\u{8} 1 ms\n");
     }
 }

@@ -77,6 +77,15 @@ impl QemuSession {
         Ok(groups.into_iter().next().unwrap_or_default())
     }
 
+    /// Asks for the status.
+    fn status(&mut self) -> Result<String, String> {
+        self.type_in(format!("echo $? {MARK}\r").as_bytes())?;
+        match self.console.expect_regex(&self.status, PATIENCE) {
+            Ok(groups) => Ok(groups.get(1).cloned().unwrap_or_default()),
+            Err(_) => Err("no answer to echo $?".into()),
+        }
+    }
+
     fn type_in(&mut self, bytes: &[u8]) -> Result<(), String> {
         self.console.send(bytes).map_err(|error| error.to_string())
     }
@@ -91,15 +100,13 @@ impl Session for QemuSession {
         if !raw.ends_with("=> ") && !raw.ends_with(OVERDUE) {
             raw += &self.interrupt()?;
         }
-        self.type_in(format!("echo $? {MARK}\r").as_bytes())?;
-        let groups = self.console.expect_regex(&self.status, PATIENCE);
-        let groups = groups.map_err(|_| "no answer to echo $?".to_owned())?;
+        let status = self.status()?;
         let raw = raw.replace('\r', "");
         let raw = raw.strip_suffix("=> ").unwrap_or(&raw);
         let raw = raw.strip_prefix(&format!("{}\n", case.line)).unwrap_or(raw);
         Ok(Answer {
             output: normalise(raw),
-            status: groups.get(1).cloned().unwrap_or_default(),
+            status,
         })
     }
 }

@@ -23,12 +23,21 @@ pub fn rewrite(text: &str, cases: &[Case], u_boot: &[Answer], ours: &[Answer]) -
         }
         result.extend([*line, "\n"]);
         if let Some((case, (theirs, given))) = rest.next_if(|(case, _)| case.number == number) {
-            let reason = case.intended.as_ref().map_or(UNKNOWN, |intended| &intended.reason);
+            let known = case.intended.as_ref().map(|intended| intended.reason.as_str());
+            let reason = known.unwrap_or_else(|| likely(theirs, given));
             pending = (theirs != given).then(|| format!("! {reason}\n{}", given.written()));
         }
     }
     result.truncate(result.trim_end().len());
     result + "\n"
+}
+
+/// The reason that the answers themselves tell.
+fn likely(theirs: &Answer, given: &Answer) -> &'static str {
+    match given.output.strip_prefix(&theirs.output) {
+        Some(_) if given.status == theirs.status && (!theirs.output.is_empty() || given.status == "1") => "more-said",
+        _ => UNKNOWN,
+    }
 }
 
 #[cfg(test)]
@@ -38,15 +47,15 @@ mod tests {
 
     #[test]
     fn differences_are_added_kept_and_taken_out() {
-        let text = "a\n> r\nb\n! old\n| x\n= 0\n~ sim\n\nc\n! gone\n| z\n= 0\n";
+        let text = "a\n> r\nd\nb\n! old\n| x\n= 0\n~ sim\n\nc\n! gone\n| z\n= 0\n";
         let answer = |output: &str| Answer {
             output: output.into(),
             status: "0".into(),
         };
-        let theirs = [answer("1\n"), answer("2\n"), answer("3\n")];
-        let ours = [answer("1"), answer("y\n"), answer("3\n")];
+        let theirs = [answer("1\n"), answer("4\n"), answer("2\n"), answer("3\n")];
+        let ours = [answer("1"), answer("4\n5\n"), answer("y\n"), answer("3\n")];
         let cases = parse(text).unwrap();
-        let expected = "a\n> r\n! why?\n: 1\n= 0\nb\n! old\n| y\n= 0\n~ sim\n\nc\n";
+        let expected = "a\n> r\n! why?\n: 1\n= 0\nd\n! more-said\n| 4\n| 5\n= 0\nb\n! old\n| y\n= 0\n~ sim\n\nc\n";
         assert_eq!(rewrite(text, &cases, &theirs, &ours), expected);
     }
 }

@@ -27,13 +27,17 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     };
     let tree = WorkingTree::load(context)?.tree;
     let node = node_at(&tree, path)?;
-    let text = match (what.as_str(), rest) {
-        ("v" | "value", [name]) => value_text(property_of(&tree, node, name)?, None),
-        ("v" | "value", [name, index]) => value_text(property_of(&tree, node, name)?, Some(parse_index(index)?)),
-        ("n" | "name", [index]) => child_name(&tree, node, parse_index(index)?),
-        ("a" | "addr", [name]) => value_address(context, &tree, node, name),
-        ("s" | "size", []) => Ok(format!("{:x}", tree.children(node).len())),
-        ("s" | "size", [name]) => Ok(format!("{:x}", property_of(&tree, node, name)?.len())),
+    // U-Boot looks at the first letter only.
+    let whole = ["value", "name", "addr", "size"]
+        .into_iter()
+        .find(|whole| !what.is_empty() && whole.starts_with(what.as_str()));
+    let text = match (whole.unwrap_or_default(), rest) {
+        ("value", [name]) => value_text(property_of(&tree, node, name)?, None),
+        ("value", [name, index]) => value_text(property_of(&tree, node, name)?, Some(parse_index(index)?)),
+        ("name", [index]) => child_name(&tree, node, parse_index(index)?),
+        ("addr", [name]) => value_address(context, &tree, node, name),
+        ("size", []) => Ok(format!("{:x}", tree.children(node).len())),
+        ("size", [name]) => Ok(format!("{:x}", property_of(&tree, node, name)?.len())),
         _ => Err(CommandError::Usage),
     }?;
     context.env.set(variable, &text)?;

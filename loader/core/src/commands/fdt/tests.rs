@@ -417,6 +417,7 @@ fn get_puts_values_into_variables() {
     bench.type_line("mknode / x");
     for (line, expected) in [
         ("get value v /n a", "0x00000001"),
+        ("get val v /n l", "one"),
         ("get value v /n l", "one"),
         ("get value v /n l 1", "two"),
         ("get value v /n r", "000000ab0000cdef00000003"),
