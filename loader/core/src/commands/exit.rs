@@ -1,7 +1,7 @@
 //! `exit`: the end of a script.
 
 use super::Command;
-use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::context::{Args, CommandError, CommandResult, Context};
 use crate::shell::number;
 
 pub(crate) const COMMAND: Command = Command {
@@ -9,19 +9,28 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "leave the script",
     usage: "[status]",
-    help: "Ends the script that it stands in: what `run` or `source` runs, or the rest of a typed line.\n\
-        The script's status is that of exit: success without a number and for 0, else failure.",
+    help: "Ends the script that it stands in, which is the innermost: what `run` or `source` runs, or the rest of a typed line; also from \
+           within its loops. At the prompt, where there is no script to leave, it says so, and the rest of the line is not run.\n\
+           The status is decimal: $? after the script, 0 without one. A negative one is 0 too.",
     examples: &["setenv try 'dhcp || exit 1; tftpboot ${loadaddr} Image'"],
     repeatable: true,
     run,
 };
 
-fn run(_context: &mut Context, args: Args<'_>) -> CommandResult {
-    let status = match args {
-        [_] => Status::Success,
-        [_, status] if number::decimal(status)? == 0 => Status::Success,
-        [_, _] => Status::Failure,
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let code = match args {
+        [_] => 0,
+        [_, status] => code(status),
         _ => return Err(CommandError::Usage),
     };
-    Err(CommandError::Exit(status))
+    if context.shell.is_at_prompt() {
+        context.say(format_args!("exit not allowed from main input shell."));
+    }
+    Err(context.shell.exit(code))
+}
+
+/// The status that `word` stands for: 0 if it is no number, as in U-Boot.
+fn code(word: &str) -> u32 {
+    let value = number::decimal(word).unwrap_or_default();
+    u32::try_from(value).unwrap_or(u32::MAX)
 }

@@ -61,22 +61,25 @@ fn questions(context: &mut Context, words: &[String], depth: u8) -> Result<bool,
     let mut join = None;
     let mut negated = false;
     while let Some((first, after)) = rest.split_first() {
-        match first.as_str() {
-            _ if binary(rest).is_some() => {}
-            "!" => {
+        let (holds, taken) = match (binary(rest), first.as_str()) {
+            (Some(operator), _) => match rest {
+                [left, _, right, ..] => (compared(context, operator, (left, right))?, 3),
+                _ => return Ok(true),
+            },
+            (None, "!") => {
                 negated = !negated;
                 rest = after;
                 continue;
             }
-            "-a" | "-o" => {
+            (None, "-a" | "-o") => {
                 join = Some(if first == "-a" { Join::And } else { Join::Or });
                 rest = after;
                 continue;
             }
-            _ => {}
-        }
-        let Some((holds, taken)) = question(context, rest, depth)? else {
-            return Ok(true);
+            (None, _) => match unary(context, rest, depth)? {
+                Some(answer) => answer,
+                None => return Ok(true),
+            },
         };
         let holds = holds != core::mem::take(&mut negated);
         answer = match join.take() {
@@ -89,23 +92,21 @@ fn questions(context: &mut Context, words: &[String], depth: u8) -> Result<bool,
     Ok(answer)
 }
 
-/// The answer to the question that `words` begin with, and how many words it has; `None` if they are no question.
-fn question(context: &mut Context, words: &[String], depth: u8) -> Result<Option<(bool, usize)>, CommandError> {
-    if let Some(operator) = binary(words) {
-        let [left, _, right, ..] = words else {
-            return Ok(None);
-        };
-        let holds = match operator {
-            Binary::Text(holds) => holds(left.cmp(right)),
-            Binary::Number(holds) => holds(number::prefix(left).cmp(&number::prefix(right))),
-            Binary::Matches => matches(context, left, right)?,
-        };
-        return Ok(Some((holds, 3)));
+/// The answer to a question whose operator stands between its words.
+fn compared(context: &mut Context, operator: Binary, (left, right): (&str, &str)) -> Result<bool, CommandError> {
+    match operator {
+        Binary::Text(holds) => Ok(holds(left.cmp(right))),
+        Binary::Number(holds) => Ok(holds(number::prefix(left).cmp(&number::prefix(right)))),
+        Binary::Matches => matches(context, left, right),
     }
+}
+
+/// The answer to the question that `words` begin with, and how many words it has; `None` if they are no question.
+fn unary(context: &mut Context, words: &[String], depth: u8) -> Result<Option<(bool, usize)>, CommandError> {
     Ok(match words {
-        [unary, operand, ..] if unary == "-z" => Some((operand.is_empty(), 2)),
-        [unary, operand, ..] if unary == "-n" => Some((!operand.is_empty(), 2)),
-        [unary, interface, device, _path, ..] if unary == "-e" => {
+        [operator, text, ..] if operator == "-z" => Some((text.is_empty(), 2)),
+        [operator, text, ..] if operator == "-n" => Some((!text.is_empty(), 2)),
+        [operator, interface, device, _path, ..] if operator == "-e" => {
             no_storage(context, interface, device);
             Some((false, 4))
         }

@@ -62,7 +62,9 @@ impl Repl {
                 self.prompt(context);
             }
             Typed::Line(line) => {
+                context.shell.typed = true;
                 self.line(context, &line);
+                context.shell.typed = false;
                 self.prompt(context);
             }
         }

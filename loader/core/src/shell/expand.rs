@@ -1,13 +1,13 @@
 //! From words as written to words as commands get them: variables replaced, values split at blanks.
 
-use alloc::borrow::Cow;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use thiserror::Error;
 
 use super::ast::{Fallback, FallbackRule, Part, Word};
-use crate::context::Status;
+use super::span::{Place, Span};
 use crate::env::{EnvError, Environment};
 
 /// How many bytes all words of one command may take.
@@ -18,7 +18,7 @@ const WORD_COST: usize = 32;
 
 /// Why words cannot be expanded.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-pub enum ExpandError {
+pub enum ExpandErrorKind {
     /// The values of variables take more room than a command may have.
     #[error("the words of this command take more than {EXPANSION_LIMIT} bytes after ${{{name}}}")]
     TooLong {
@@ -30,6 +30,25 @@ pub enum ExpandError {
     Assign(#[from] EnvError),
 }
 
+/// Why words cannot be expanded, and which.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{kind}")]
+pub struct ExpandError {
+    /// Why.
+    pub kind: ExpandErrorKind,
+    /// Where the word stands.
+    pub span: Span,
+}
+
+impl ExpandError {
+    /// The error with line, column and the line itself.
+    #[must_use]
+    pub fn report(&self, source: &str) -> String {
+        let offset = self.span.start;
+        format!("{self} at {}", Place { source, offset })
+    }
+}
+
 /// The variables that words are expanded with. An environment variable hides a local one of the same name, as in U-Boot.
 #[derive(Debug)]
 pub struct Variables<'a> {
@@ -37,8 +56,10 @@ pub struct Variables<'a> {
     pub env: &'a Environment,
     /// Local variables: `name=value` without `setenv`.
     pub locals: &'a mut Environment,
+    /// Where words come from and go to.
+    pub buffers: &'a mut Buffers,
     /// What `$?` stands for.
-    pub status: Status,
+    pub code: u32,
 }
 
 impl Variables<'_> {
@@ -47,11 +68,17 @@ impl Variables<'_> {
     /// # Errors
     /// [`ExpandError`] if they take too much room, or a `${name:=word}` cannot be set.
     pub fn words(&mut self, words: &[Word]) -> Result<Vec<String>, ExpandError> {
-        let mut fields = Fields::default();
+        let mut fields = Fields {
+            buffers: core::mem::take(self.buffers),
+            ..Fields::default()
+        };
+        fields.done = core::mem::take(&mut fields.buffers.list);
         for word in words {
-            self.parts(&word.parts, false, &mut fields)?;
+            self.parts(&word.parts, false, &mut fields)
+                .map_err(|kind| ExpandError { kind, span: word.span })?;
             fields.end_field();
         }
+        *self.buffers = fields.buffers;
         Ok(fields.done)
     }
 
@@ -61,20 +88,24 @@ impl Variables<'_> {
     /// As [`Variables::words`].
     pub fn value(&mut self, word: &Word) -> Result<String, ExpandError> {
         let mut fields = Fields::default();
-        self.parts(&word.parts, true, &mut fields)?;
+        self.parts(&word.parts, true, &mut fields)
+            .map_err(|kind| ExpandError { kind, span: word.span })?;
         Ok(fields.current.unwrap_or_default())
     }
 
     /// Adds the parts; `whole` keeps values from being split.
-    fn parts(&mut self, parts: &[Part], whole: bool, fields: &mut Fields) -> Result<(), ExpandError> {
+    fn parts(&mut self, parts: &[Part], whole: bool, fields: &mut Fields) -> Result<(), ExpandErrorKind> {
         for part in parts {
             match part {
                 Part::Literal { text, quoted } => fields.push_value(text, whole || *quoted),
                 Part::Variable { name, fallback, quoted } => {
                     let whole = whole || *quoted;
-                    self.variable(name, fallback.as_ref(), whole, fields)?;
+                    match fallback {
+                        Some(fallback) => self.variable(name, fallback, whole, fields)?,
+                        None => self.value_of(name, |value| fields.push_value(value.unwrap_or_default(), whole)),
+                    }
                     if fields.len > EXPANSION_LIMIT {
-                        return Err(ExpandError::TooLong { name: name.clone() });
+                        return Err(ExpandErrorKind::TooLong { name: name.clone() });
                     }
                 }
             }
@@ -82,69 +113,74 @@ impl Variables<'_> {
         Ok(())
     }
 
+    /// A variable with something that may stand in for it.
     fn variable(
         &mut self,
         name: &str,
-        fallback: Option<&Fallback>,
+        Fallback { rule, parts }: &Fallback,
         whole: bool,
         fields: &mut Fields,
-    ) -> Result<(), ExpandError> {
-        let value = self.get(name);
-        match (fallback, value) {
-            (
-                None
-                | Some(Fallback {
-                    rule: FallbackRule::Default | FallbackRule::Assign,
-                    ..
-                }),
-                Some(value),
-            ) => {
-                fields.push_value(&value, whole);
+    ) -> Result<(), ExpandErrorKind> {
+        let is_set = self.value_of(name, |value| value.is_some());
+        match (rule, is_set) {
+            (FallbackRule::Default | FallbackRule::Assign, true) => {
+                self.value_of(name, |value| fields.push_value(value.unwrap_or_default(), whole));
             }
-            (None, None)
-            | (
-                Some(Fallback {
-                    rule: FallbackRule::Alternative,
-                    ..
-                }),
-                None,
-            ) => {
-                fields.push_value("", whole);
-            }
-            (
-                Some(Fallback {
-                    rule: FallbackRule::Assign,
-                    parts,
-                }),
-                None,
-            ) => {
+            (FallbackRule::Alternative, false) => fields.push_value("", whole),
+            (FallbackRule::Default, false) | (FallbackRule::Alternative, true) => self.parts(parts, whole, fields)?,
+            (FallbackRule::Assign, false) => {
                 let mut value = Fields::default();
                 self.parts(parts, true, &mut value)?;
                 let value = value.current.unwrap_or_default();
                 self.locals.set(name, &value)?;
                 fields.push_value(&value, whole);
             }
-            (Some(Fallback { parts, .. }), _) => self.parts(parts, whole, fields)?,
         }
         Ok(())
     }
 
-    fn get(&self, name: &str) -> Option<Cow<'_, str>> {
-        if name == "?" {
-            return Some(Cow::Borrowed(match self.status {
-                Status::Success => "0",
-                Status::Failure => "1",
-            }));
+    /// Shows the variable's value to `see`.
+    fn value_of<T>(&self, name: &str, see: impl FnOnce(Option<&str>) -> T) -> T {
+        match name {
+            "?" => see(Some(&self.code.to_string())),
+            name => see(self.env.get(name).or_else(|| self.locals.get(name))),
         }
-        let value = self.env.get(name).or_else(|| self.locals.get(name))?;
-        // The caller may go on to change the variables.
-        Some(Cow::Owned(value.to_string()))
+    }
+}
+
+/// The room of words that are done with, to be used again: a loop that runs ten thousand commands would else go to the heap for each of
+/// their words.
+#[derive(Debug, Default)]
+pub struct Buffers {
+    list: Vec<String>,
+    words: Vec<String>,
+}
+
+impl Buffers {
+    /// How many words are kept.
+    const MOST: usize = 16;
+
+    /// How much room a word that is kept may have, in bytes.
+    const ROOM: usize = 256;
+
+    /// Takes the words of a command that has ended.
+    pub fn give_back(&mut self, mut words: Vec<String>) {
+        for mut word in words.drain(..) {
+            if self.words.len() < Self::MOST && word.capacity() <= Self::ROOM {
+                word.clear();
+                self.words.push(word);
+            }
+        }
+        if words.capacity() <= Self::MOST {
+            self.list = words;
+        }
     }
 }
 
 /// The words so far, and the one that grows.
 #[derive(Default)]
 struct Fields {
+    buffers: Buffers,
     done: Vec<String>,
     current: Option<String>,
     /// Bytes in all words, and what the words themselves count for.
@@ -155,16 +191,17 @@ impl Fields {
     /// Adds text to the growing word. Quoted text begins one even when it is empty.
     fn push(&mut self, text: &str, quoted: bool) {
         if quoted || !text.is_empty() {
-            self.current.get_or_insert_default().push_str(text);
+            let word = || self.buffers.words.pop().unwrap_or_default();
+            self.current.get_or_insert_with(word).push_str(text);
             self.len = self.len.saturating_add(text.len());
         }
     }
 
     fn push_value(&mut self, value: &str, whole: bool) {
-        if whole {
-            return self.push(value, true);
-        }
         let is_separator = |c: char| matches!(c, ' ' | '\t' | '\n');
+        if whole || !value.contains(is_separator) {
+            return self.push(value, whole);
+        }
         let mut pieces = value.split(is_separator);
         self.push(pieces.next().unwrap_or_default(), false);
         for piece in pieces {

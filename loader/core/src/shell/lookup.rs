@@ -3,13 +3,14 @@
 use crate::commands::Command;
 
 /// The command called `typed`: by its name, by an alias, or by a beginning that only one command has. What stands after a
-/// dot is the command's own business: `md.b`.
+/// dot is the command's own business: `md.b`. The commands are sorted by name.
 #[must_use]
 pub fn find<'a>(commands: &'a [Command], typed: &str) -> Option<&'a Command> {
     let name = typed.split('.').next().filter(|name| !name.is_empty())?;
-    let exact = commands
-        .iter()
-        .find(|command| command.name == name || command.aliases.contains(&name));
+    // The table is sorted by name.
+    let named = commands.binary_search_by(|command| command.name.cmp(name)).ok();
+    let named = named.and_then(|at| commands.get(at));
+    let exact = named.or_else(|| commands.iter().find(|command| command.aliases.contains(&name)));
     exact.or_else(|| {
         let mut begun = commands.iter().filter(|command| begins(command, name));
         begun.next().filter(|_| begun.next().is_none())

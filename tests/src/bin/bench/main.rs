@@ -55,6 +55,7 @@ fn main() -> Result<()> {
     let mut table = Table::default();
     bench.sizes(&mut table)?;
     bench.prompt(&mut table)?;
+    bench.shell(&mut table)?;
     bench.built_in_server(&mut table)?;
     bench.real_server(&mut table)?;
     bench.xen(&mut table)?;
@@ -124,6 +125,20 @@ impl Bench {
             let mut session = Session::start(&machine)?;
             session.reach_prompt()?;
             Ok(Some(session.since_start().as_secs_f64()))
+        })
+    }
+
+    fn shell(&self, table: &mut Table) -> Result<()> {
+        let name = "shell: 10 000 rounds of while/test/setexpr";
+        self.row(table, name, Kind::Seconds, |loader| {
+            let mut session = Session::start(&self.machine(loader, Nic::None)?)?;
+            session.reach_prompt()?;
+            session.command("setenv i 0")?;
+            // setexpr counts in hexadecimal, and test takes that for hexadecimal only after 0x.
+            let taken = session.duration("while test 0x$i -lt 0x2710; do setexpr i $i + 1; done")?;
+            session.send("echo rounds: $i")?;
+            session.wait(b"\nrounds: 2710\r\n", Duration::from_secs(5))?;
+            Ok(Some(taken.as_secs_f64()))
         })
     }
 

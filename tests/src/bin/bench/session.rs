@@ -92,6 +92,19 @@ impl Session {
         self.wait(PROMPT, PATIENCE)
     }
 
+    /// How long a line takes, from its Enter to the next prompt.
+    pub(crate) fn duration(&mut self, line: &str) -> Result<Duration> {
+        self.input.write_all(line.as_bytes())?;
+        self.input.flush()?;
+        // The echo is not in the measurement.
+        self.wait(line.as_bytes(), PATIENCE)?;
+        let begin = Instant::now();
+        self.input.write_all(b"\r")?;
+        self.input.flush()?;
+        self.wait(PROMPT, PATIENCE)?;
+        Ok(self.last - begin)
+    }
+
     /// The rate of a transfer of `len` bytes in MiB/s; `None` if it fails or takes too long.
     pub(crate) fn rate(&mut self, line: &str, len: usize) -> Result<Option<f64>> {
         let begin = Instant::now();

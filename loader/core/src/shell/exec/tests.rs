@@ -1,5 +1,5 @@
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use hal::Console;
 
@@ -38,7 +38,13 @@ fn lists_have_a_shells_status() {
         ("for i in a b; do false; done", 1),
         ("while false; do false; done", 0),
         ("until true; do false; done", 0),
+        ("n=a; while test $n = a; do n=b; false; done", 0),
+        ("n=a; until test $n = b; do n=b; false; done", 0),
         ("x=1", 0),
+        ("false; x=1", 0),
+        ("false; $unset", 1),
+        ("true; $unset", 0),
+        ("false; if false; then true; fi", 0),
         ("nonsense", 1),
         ("echo 'unknown' | true", 1),
     ] {
@@ -164,15 +170,141 @@ inner
 0
 => echo a; exit 2; echo b
 a
+exit not allowed from main input shell.
 => echo $?
-1
-=> exit nonsense; exit 1 2
-'nonsense' is not a decimal number
+2
+=> exit -1
+exit not allowed from main input shell.
+=> echo $?
+0
+=> false; exit nonsense
+exit not allowed from main input shell.
+=> echo $?
+0
+=> exit 1 2
 exit - leave the script
 
 Usage:
 exit [status]
 ",
+    );
+}
+
+/// What `exit` says is `$?` after the script, and nowhere else. As U-Boot has it, but for loops and conditions: there its present parser
+/// goes on behind them.
+#[test]
+fn the_status_of_exit_is_kept() {
+    Bench::new().dialogue(
+        "\
+=> setenv e1 'exit 3'
+=> run e1; echo $?
+3
+=> run e1 || echo no $?
+no 3
+=> setenv e3 'exit 256'; run e3; echo $?
+256
+=> setenv e6 'run e1; echo in $?; exit 2'; run e6; echo $?
+in 3
+2
+=> if run e1; then echo yes; else echo no $?; fi
+no 0
+=> if true; then run e1; fi; echo $?
+3
+=> for i in 1 2; do run e1; echo $i $?; done
+1 3
+2 3
+=> setenv e7 'true && exit 1; echo no'; run e7; echo $?
+1
+=> setenv e4 'for i in 1 2 3; do echo $i; exit 2; done; echo no'; run e4; echo $?
+1
+2
+=> setenv e5 'while true; do if true; then exit 4; fi; done; echo no'; run e5; echo $?
+4
+=> exit 3
+exit not allowed from main input shell.
+=> nope
+Unknown command 'nope' - try 'help'
+=> echo $?
+1
+",
+    );
+}
+
+#[test]
+fn failures_in_scripts_say_where() {
+    let mut bench = Bench::new();
+    bench
+        .context
+        .env
+        .set("s", "echo a\nif true; then\n\tnope b\nfi\necho $?\n")
+        .unwrap();
+    assert_eq!(
+        bench.enter("run s"),
+        "a\nUnknown command 'nope' - try 'help'\nat line 3, column 2:\n nope b\n ^\n1\n"
+    );
+    bench.context.env.set("s", "nope; echo a\n").unwrap();
+    assert_eq!(bench.enter("run s"), "Unknown command 'nope' - try 'help'\na\n");
+    bench.context.env.set("big", &"x".repeat(200_000)).unwrap();
+    assert_eq!(
+        bench.enter("echo a; echo $big $big"),
+        "a\nthe words of this command take more than 262144 bytes after ${big} at line 1, column 19:\n\
+         echo a; echo $big $big\n                  ^\n"
+    );
+    assert_eq!(bench.enter("echo $?"), "1\n");
+}
+
+/// Each a sentence with its place, and the prompt again. Nothing of them is run.
+#[test]
+fn hostile_scripts_are_refused() {
+    let mut bench = Bench::new();
+    for (script, expected) in [
+        (
+            "if true; then ".repeat(4600),
+            "nested deeper than 32 levels at line 1, column 449:",
+        ),
+        ("while true; do ".repeat(4300), "nested deeper than 32 levels"),
+        (
+            "x".repeat(8 << 20),
+            "8388608 bytes of script are over the limit of 65536",
+        ),
+        (
+            "echo '".to_string() + &"x".repeat(60_000),
+            "unterminated ' at line 1, column 6:",
+        ),
+        (
+            "echo \"".to_string() + &"\\\"".repeat(30_000),
+            "unterminated \" at line 1, column 6:",
+        ),
+        (
+            "echo ${".to_string() + &"x".repeat(60_000),
+            "unterminated ${ at line 1, column 6:",
+        ),
+        ("echo \"${a:-".repeat(5900), "nested deeper than 4 levels"),
+        (
+            "echo a &&\n".repeat(6000),
+            "nothing follows '&&' at line 6000, column 8:",
+        ),
+        ("if ".repeat(21_000), "nested deeper than 32 levels"),
+        ("fi;".repeat(21_000), "unexpected 'fi' at line 1, column 1:"),
+    ] {
+        let result = crate::shell::execute(&mut bench.context, &script);
+        let Err(CommandError::Failed(message)) = result else {
+            panic!("{expected}: {result:?}");
+        };
+        assert!(message.contains(expected) && message.len() < 400, "{message}");
+        bench.dialogue("=> echo alive\nalive\n");
+    }
+}
+
+#[test]
+fn values_do_not_grow_without_bound() {
+    let mut bench = Bench::new();
+    let output = bench.enter("b=xxxxxxxxxxxxxxxx; while b=\"$b$b\"; do true; done");
+    assert!(output.contains("the environment is full: b needs"), "{output}");
+    let output = bench.enter("setenv b xxxxxxxxxxxxxxxx; while setenv b \"$b$b\"; do true; done");
+    assert!(
+        output.starts_with("the words of this command take more than 262144 bytes after ${b} at line 1"),
+        "{output}"
     );
 }
 

@@ -1,8 +1,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::{EXPANSION_LIMIT, Variables};
-use crate::context::Status;
+use super::{Buffers, EXPANSION_LIMIT, Variables};
 use crate::env::Environment;
 use crate::shell::ast::Command;
 use crate::shell::parser::parse;
@@ -31,7 +30,8 @@ impl Bench {
         let mut variables = Variables {
             env: &self.env,
             locals: &mut self.locals,
-            status: Status::Failure,
+            buffers: &mut Buffers::default(),
+            code: 1,
         };
         let words = variables.words(&simple.words).map_err(|error| error.to_string())?;
         let shown: Vec<String> = words.iter().map(|word| alloc::format!("[{word}]")).collect();
@@ -92,4 +92,29 @@ fn many_small_words_count_for_what_they_take() {
     assert!(bench.words("$many").unwrap_err().contains("after ${many}"));
     bench.env.set("some", &"x ".repeat(7000)).unwrap();
     assert!(bench.words("$some").is_ok());
+}
+
+#[test]
+fn words_are_used_again() {
+    let mut bench = Bench::new();
+    let mut buffers = Buffers::default();
+    for source in ["a b c d", "$a $none x", "", "\"$words\" e f g h i", "b"] {
+        let script = parse(&["echo ", source].concat()).unwrap();
+        let Command::Simple(simple) = &script[0].command else {
+            panic!("{source} is not simple");
+        };
+        let mut variables = Variables {
+            env: &bench.env,
+            locals: &mut bench.locals,
+            buffers: &mut buffers,
+            code: 0,
+        };
+        let words = variables.words(&simple.words).unwrap();
+        let shown: Vec<String> = words.iter().map(|word| alloc::format!("[{word}]")).collect();
+        buffers.give_back(words);
+        assert_eq!(shown.concat(), bench.words(&["echo ", source].concat()).unwrap());
+    }
+    let large = alloc::vec!["x".repeat(1000); 100];
+    buffers.give_back(large);
+    assert!(buffers.words.len() <= 16 && buffers.list.capacity() <= 16);
 }
