@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use hal::Deadline;
 
+use super::stop_keys::StopKeys;
 use crate::context::Context;
 use crate::shell::number;
 
@@ -29,8 +30,10 @@ pub enum Autoboot {
     Boot,
     /// The prompt comes first, as `bootdelay` says.
     Off,
-    /// A key stopped it, and was swallowed.
+    /// The prompt is wanted: the word in `bootstopkey` was typed.
     Stopped,
+    /// The prompt is wanted, but not for ever if `bootretry` is set: a key was typed, and swallowed, or the word in `bootdelaykey`.
+    Delayed,
 }
 
 /// Counts `bootdelay` down, as U-Boot prints it: lab tools wait for the words, and press a key.
@@ -40,6 +43,9 @@ pub fn count_down(context: &mut Context) -> Autoboot {
         Delay::Unstoppable => return Autoboot::Boot,
         Delay::Seconds(seconds) => seconds,
     };
+    if let Some(keys) = StopKeys::asked_for(context) {
+        return wait_for_word(context, keys, left);
+    }
     let _ = write!(context, "Hit any key to stop autoboot: {left:2} ");
     let mut key = context.terminal.read();
     while key.is_none() && left > 0 {
@@ -48,7 +54,26 @@ pub fn count_down(context: &mut Context) -> Autoboot {
         let _ = write!(context, "\x08\x08\x08{left:2} ");
     }
     let _ = context.write_str("\n");
-    key.map_or(Autoboot::Boot, |_| Autoboot::Stopped)
+    key.map_or(Autoboot::Boot, |_| Autoboot::Delayed)
+}
+
+/// Waits for a word, after U-Boot's own line for that. What was typed before counts.
+fn wait_for_word(context: &mut Context, mut keys: StopKeys, seconds: u64) -> Autoboot {
+    context.say(format_args!("Autoboot in {seconds} seconds"));
+    // A Ctrl-C is a letter as any other here.
+    context.terminal.defer_interrupts(true);
+    let deadline = Deadline::after(context.clock.now(), Duration::from_secs(seconds));
+    let mut outcome = None;
+    while outcome.is_none() {
+        outcome = match context.terminal.read() {
+            Some(key) => keys.typed(key),
+            None if deadline.expired(context.clock.now()) => Some(Autoboot::Boot),
+            None => None,
+        };
+        core::hint::spin_loop();
+    }
+    context.terminal.defer_interrupts(false);
+    outcome.unwrap_or(Autoboot::Boot)
 }
 
 fn key_within_a_second(context: &mut Context) -> Option<u8> {

@@ -7,6 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::history::History;
+use super::search::{Progress, Search};
 use super::terminal::{CTRL_C, Terminal};
 use crate::shell::SOURCE_LIMIT;
 
@@ -21,6 +22,10 @@ pub enum Typed {
     Interrupt,
     /// Tab: the text before the cursor may be completed.
     Complete,
+    /// Ctrl-L: the screen is clear, and wants prompt and line again.
+    Redraw,
+    /// Enter at the end of a line of which not all could be kept.
+    TooLong,
 }
 
 /// Where in an escape sequence (ECMA-48, 5.4) the last byte was.
@@ -39,6 +44,10 @@ pub struct LineEditor {
     line: Vec<u8>,
     cursor: usize,
     escape: Escape,
+    /// Ctrl-R: the history is being searched.
+    search: Option<Search>,
+    /// Whether typed bytes were dropped. What is left of such a line must not be run.
+    overflowed: bool,
 }
 
 impl Default for LineEditor {
@@ -47,6 +56,8 @@ impl Default for LineEditor {
             line: Vec::new(),
             cursor: 0,
             escape: Escape::Outside,
+            search: None,
+            overflowed: false,
         }
     }
 }
@@ -60,6 +71,18 @@ impl LineEditor {
 
     /// Handles one typed byte.
     pub fn feed(&mut self, byte: u8, history: &mut History, screen: &mut Terminal) -> Typed {
+        if let Some(search) = self.search.take() {
+            match search.feed(byte, history, screen) {
+                Progress::Going(search) => {
+                    self.search = Some(search);
+                    return Typed::Pending;
+                }
+                Progress::Ended(line) => self.insert(&line, screen),
+            }
+            if byte == CTRL_G {
+                return Typed::Pending;
+            }
+        }
         if self.escape != Escape::Outside && byte != CTRL_C {
             self.escaped(byte, history, screen);
             return Typed::Pending;
@@ -71,6 +94,16 @@ impl LineEditor {
                 return Typed::Interrupt;
             }
             b'\t' => return Typed::Complete,
+            CTRL_L => {
+                screen.write_bytes(b"\x1b[2J\x1b[1;1H");
+                return Typed::Redraw;
+            }
+            CTRL_R => {
+                self.move_to(0, screen);
+                let line = self.line.clone();
+                self.delete(line.len(), screen);
+                self.search = Some(Search::begin(line, screen));
+            }
             0x1b => self.escape = Escape::Started,
             b' '..=b'~' | 0x80.. => self.insert(&[byte], screen),
             _ => self.control(byte, history, screen),
@@ -81,6 +114,7 @@ impl LineEditor {
     /// Inserts text at the cursor, as if it were typed.
     pub fn insert(&mut self, bytes: &[u8], screen: &mut Terminal) {
         if self.line.len().saturating_add(bytes.len()) > SOURCE_LIMIT {
+            self.overflowed = true;
             screen.write_bytes(b"\x07");
             return;
         }
@@ -100,9 +134,13 @@ impl LineEditor {
 
     fn enter(&mut self, history: &mut History, screen: &mut Terminal) -> Typed {
         screen.write_bytes(b"\r\n");
+        let whole = !self.overflowed;
         let line = text(&self.line);
-        history.add(&line);
         self.clear(history);
+        if !whole {
+            return Typed::TooLong;
+        }
+        history.add(&line);
         Typed::Line(line)
     }
 
@@ -110,6 +148,7 @@ impl LineEditor {
         self.line.clear();
         self.cursor = 0;
         self.escape = Escape::Outside;
+        self.overflowed = false;
         history.rewind();
     }
 
@@ -118,6 +157,9 @@ impl LineEditor {
         match (state, byte) {
             (Escape::Started, b'[' | b'O') => self.escape = Escape::Control(0),
             (Escape::Control(_), digit @ (b'0'..=b'9' | b';')) => self.escape = Escape::Control(digit),
+            (Escape::Started, b'b') | (Escape::Control(b'5'), b'D') => self.move_to(self.word_start(), screen),
+            (Escape::Started, b'f') | (Escape::Control(b'5'), b'C') => self.move_to(self.word_end(), screen),
+            (Escape::Started, b'd') => self.delete(self.word_end().saturating_sub(self.cursor), screen),
             (Escape::Control(_), b'A') => self.control(CTRL_P, history, screen),
             (Escape::Control(_), b'B') => self.control(CTRL_N, history, screen),
             (Escape::Control(_), b'C') => self.control(CTRL_F, history, screen),
@@ -143,7 +185,7 @@ impl LineEditor {
                 self.move_to(0, screen);
                 self.delete(len, screen);
             }
-            CTRL_W => self.rub_out(self.word_before_cursor(), screen),
+            CTRL_W => self.rub_out(self.cursor.saturating_sub(self.word_start()), screen),
             CTRL_P => self.recall(history.older(&text(&self.line)), screen),
             CTRL_N => self.recall(history.newer(), screen),
             _ => {}
@@ -176,17 +218,22 @@ impl LineEditor {
         self.delete(count, screen);
     }
 
-    /// The length of the word before the cursor with the blanks after it.
-    fn word_before_cursor(&self) -> usize {
+    /// Where the word begins that the cursor is in or behind.
+    fn word_start(&self) -> usize {
         let before = self.line.get(..self.cursor).unwrap_or_default();
-        let blanks = before.iter().rev().take_while(|byte| **byte == b' ').count();
-        let letters = before
-            .iter()
-            .rev()
-            .skip(blanks)
-            .take_while(|byte| **byte != b' ')
-            .count();
-        blanks.saturating_add(letters)
+        let word = before.trim_ascii_end();
+        word.iter()
+            .rposition(|byte| *byte == b' ')
+            .map_or(0, |blank| blank.saturating_add(1))
+    }
+
+    /// Where the word ends that the cursor is in or before.
+    fn word_end(&self) -> usize {
+        let after = self.line.get(self.cursor..).unwrap_or_default();
+        let word = after.trim_ascii_start();
+        let blanks = after.len().saturating_sub(word.len());
+        let len = word.iter().position(|byte| *byte == b' ').unwrap_or(word.len());
+        self.cursor.saturating_add(blanks).saturating_add(len)
     }
 
     /// Puts the line in the place of what is being typed; a bell if there is none.
@@ -220,10 +267,13 @@ const CTRL_B: u8 = 0x02;
 const CTRL_D: u8 = 0x04;
 const CTRL_E: u8 = 0x05;
 const CTRL_F: u8 = 0x06;
+const CTRL_G: u8 = 0x07;
 const BACKSPACE: u8 = 0x08;
 const CTRL_K: u8 = 0x0b;
+const CTRL_L: u8 = 0x0c;
 const CTRL_N: u8 = 0x0e;
 const CTRL_P: u8 = 0x10;
+const CTRL_R: u8 = 0x12;
 const CTRL_U: u8 = 0x15;
 const CTRL_W: u8 = 0x17;
 const CTRL_X: u8 = 0x18;

@@ -36,6 +36,13 @@ impl History {
         self.lines.iter().rev().map(String::as_str)
     }
 
+    /// The newest line with `part` in it that is at least `back` lines old, and how old it is.
+    #[must_use]
+    pub fn find(&self, part: &str, back: usize) -> Option<(usize, &str)> {
+        let mut lines = self.lines.iter().map(String::as_str).enumerate().skip(back);
+        lines.find(|(_, line)| line.contains(part))
+    }
+
     /// Begins with a new line.
     pub fn rewind(&mut self) {
         self.back = 0;

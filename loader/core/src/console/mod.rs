@@ -6,6 +6,8 @@ pub mod editor;
 pub mod history;
 pub mod read_line;
 pub mod repl;
+mod search;
+mod stop_keys;
 pub mod terminal;
 
 pub use history::History;

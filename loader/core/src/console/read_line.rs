@@ -52,10 +52,20 @@ fn ask(
             core::hint::spin_loop();
             continue;
         };
+        deadline = next_deadline(context, limit);
         match editor.feed(key, &mut history, &mut context.terminal) {
             Typed::Line(line) => return Ok(Some(line)),
             Typed::Interrupt => return Err(CommandError::Interrupted),
-            Typed::Pending | Typed::Complete => deadline = next_deadline(context, limit),
+            Typed::TooLong => {
+                return Err(CommandError::failed(
+                    "the line is longer than a line can be: nothing of it is taken",
+                ));
+            }
+            Typed::Redraw => {
+                let _ = context.write_str(prompt);
+                editor.show(&mut context.terminal);
+            }
+            Typed::Pending | Typed::Complete => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use hal::Console;
 pub const CTRL_C: u8 = 0x03;
 
 /// How many typed-ahead bytes are kept; more are dropped.
-const TYPE_AHEAD: usize = 16 * 1024;
+const TYPE_AHEAD: usize = 64 * 1024;
 
 /// How many bytes are taken in at a time: more than a receiver holds. One that never runs empty, by a flood or a defect, must not keep
 /// the loader from its work.
@@ -28,6 +28,8 @@ pub struct Terminal {
     after_return: bool,
     /// Whether Ctrl-C is a byte as any other.
     raw: bool,
+    /// Whether nothing is printed.
+    silent: bool,
 }
 
 impl Terminal {
@@ -40,6 +42,7 @@ impl Terminal {
             interrupted: false,
             after_return: false,
             raw: false,
+            silent: false,
         }
     }
 
@@ -81,12 +84,31 @@ impl Terminal {
 
     /// The console as a line on which all bytes are data, until the value is dropped: for file transfers.
     pub fn raw(&mut self) -> RawLine<'_> {
-        self.raw = true;
-        RawLine(self)
+        let before = core::mem::replace(&mut self.raw, true);
+        RawLine { terminal: self, before }
     }
 
-    /// Sends bytes as they are, and takes in what is typed meanwhile: a line takes longer to send than a receiver's FIFO to fill.
+    /// From now on leaves a Ctrl-C among what was typed ahead, where it interrupts nothing before it is read; or does not any more.
+    pub fn defer_interrupts(&mut self, defer: bool) {
+        self.raw = defer;
+    }
+
+    /// From now on prints nothing, or does again. File transfers are not concerned.
+    pub fn set_silent(&mut self, silent: bool) {
+        self.silent = silent;
+    }
+
+    /// Sends bytes as they are, unless the console is silent, and takes in what is typed meanwhile.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
+        if self.silent {
+            self.poll();
+        } else {
+            self.transmit(bytes);
+        }
+    }
+
+    /// A line takes longer to send than a receiver's FIFO to fill.
+    fn transmit(&mut self, bytes: &[u8]) {
         for piece in bytes.chunks(PIECE) {
             self.console.write(piece);
             self.poll();
@@ -100,32 +122,36 @@ impl Terminal {
 }
 
 /// A console whose bytes are data.
-pub struct RawLine<'a>(&'a mut Terminal);
+pub struct RawLine<'a> {
+    terminal: &'a mut Terminal,
+    /// How the terminal took Ctrl-C before.
+    before: bool,
+}
 
 impl RawLine<'_> {
     /// The next received byte. Never waits.
     pub fn read(&mut self) -> Option<u8> {
         // Most bytes come from here: the receiver is looked at only when all that it had is gone.
-        if self.0.ahead.is_empty() {
-            self.0.poll();
+        if self.terminal.ahead.is_empty() {
+            self.terminal.poll();
         }
-        self.0.ahead.pop_front()
+        self.terminal.ahead.pop_front()
     }
 
     /// Puts a byte back that was read and belongs to who reads next.
     pub fn put_back(&mut self, byte: u8) {
-        self.0.ahead.push_front(byte);
+        self.terminal.ahead.push_front(byte);
     }
 
     /// Sends bytes.
     pub fn write(&mut self, bytes: &[u8]) {
-        self.0.write_bytes(bytes);
+        self.terminal.transmit(bytes);
     }
 }
 
 impl Drop for RawLine<'_> {
     fn drop(&mut self) {
-        self.0.raw = false;
+        self.terminal.raw = self.before;
     }
 }
 
@@ -248,6 +274,34 @@ mod tests {
         wire.type_in("b\x03");
         assert!(terminal.interrupted());
         assert_eq!(terminal.read(), None);
+    }
+
+    #[test]
+    fn a_silent_terminal_prints_nothing_but_transfers() {
+        let wire = FakeConsole::default();
+        let mut terminal = Terminal::new(Box::new(wire.clone()));
+        terminal.set_silent(true);
+        wire.type_in("k");
+        terminal.write_str("hidden\n").unwrap();
+        terminal.raw().write(b"C");
+        assert_eq!(wire.take_output(), "C");
+        assert_eq!(terminal.read(), Some(b'k'));
+        terminal.set_silent(false);
+        terminal.write_str("shown\n").unwrap();
+        assert_eq!(wire.take_output(), "shown\r\n");
+    }
+
+    #[test]
+    fn a_deferred_ctrl_c_waits_until_it_is_read() {
+        let wire = FakeConsole::default();
+        let mut terminal = Terminal::new(Box::new(wire.clone()));
+        terminal.defer_interrupts(true);
+        wire.type_in("a\x03");
+        drop(terminal.raw());
+        assert!(!terminal.interrupted());
+        terminal.defer_interrupts(false);
+        assert_eq!(terminal.read(), Some(b'a'));
+        assert_eq!(terminal.read(), Some(CTRL_C));
     }
 
     /// A receiver whose status says for ever that there is another byte.

@@ -30,10 +30,10 @@ fn a_key_stops_it() {
     for key in [b' ', b'\r', b'\n', 3] {
         let typed = char::from(key).to_string();
         let (outcome, output) = count("5", &typed);
-        assert_eq!(outcome, Autoboot::Stopped);
+        assert_eq!(outcome, Autoboot::Delayed);
         assert_eq!(output, "Hit any key to stop autoboot:  5 \r\n");
         let (outcome, _) = count("0", &typed);
-        assert_eq!(outcome, Autoboot::Stopped, "a delay of 0 sees what was typed before");
+        assert_eq!(outcome, Autoboot::Delayed, "a delay of 0 sees what was typed before");
     }
 }
 
@@ -42,7 +42,7 @@ fn a_late_key_stops_it_too() {
     let mut bench = Bench::new();
     bench.context.env.set("bootdelay", "3").unwrap();
     bench.context.terminal = crate::console::Terminal::new(alloc::boxed::Box::new(LateKey(1500, bench.wire.clone())));
-    assert_eq!(count_down(&mut bench.context), Autoboot::Stopped);
+    assert_eq!(count_down(&mut bench.context), Autoboot::Delayed);
     assert_eq!(
         bench.wire.take_output(),
         "Hit any key to stop autoboot:  3 \x08\x08\x08 2 \x08\x08\x08 0 \r\n"

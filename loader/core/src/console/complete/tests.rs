@@ -7,6 +7,7 @@ fn words_are_completed() {
     for name in ["bootargs", "bootcmd", "serverip"] {
         bench.context.env.set(name, "x").unwrap();
     }
+    bench.context.shell.locals.set("local", "x").unwrap();
     for (before, text, count) in [
         ("ech", "o ", 1),
         ("echo", " ", 1),
@@ -17,6 +18,16 @@ fn words_are_completed() {
         ("run b", "oot", 2),
         ("echo $ser", "verip ", 1),
         ("echo <0x${bootc", "md} ", 1),
+        ("env prin", "t ", 1),
+        ("env print se", "rverip ", 1),
+        ("env set boota", "rgs ", 1),
+        ("editenv se", "rverip ", 1),
+        ("fdt mkn", "ode ", 1),
+        ("fdt print /cho", "", 0),
+        ("setenv x $loc", "al ", 1),
+        ("source ", "", 0),
+        ("run x; env ex", "", 2),
+        ("nonsense x", "", 0),
         ("nonsen", "", 0),
         ("echo ech", "", 0),
         ("echo $é", "", 0),

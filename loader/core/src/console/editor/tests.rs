@@ -88,6 +88,11 @@ fn keys_edit_the_line_and_the_screen_shows_it() {
         ("ab cd ef\x1b[D\x17x", "ab cd xf", 7),
         ("a\x01\x08\x02b", "ba", 1),
         ("a\x06\x04b", "ab", 2),
+        ("ab cd ef\x1bb\x1bbX", "ab Xcd ef", 4),
+        ("ab cd ef\x01\x1bfX\x1bf", "abX cd ef", 6),
+        ("ab cd ef\x01\x1bf\x1bd", "ab ef", 2),
+        ("ab cd\x1b[1;5DX\x1b[1;5C", "ab Xcd", 6),
+        ("ab\x1bf\x1bd\x01\x1bb", "ab", 0),
         ("a\x00\x1f\x1b[5~\x1bxb", "ab", 2),
     ] {
         let mut bench = Bench::new();
@@ -146,4 +151,52 @@ fn a_line_has_an_end() {
     bench.editor.feed(b'x', &mut bench.history, &mut bench.terminal);
     assert_eq!(bench.wire.take_output(), "\x07");
     assert_eq!(bench.editor.line.len(), super::SOURCE_LIMIT);
+    assert_eq!(bench.keys("\r"), Typed::TooLong, "what is left of it is another line");
+    assert_eq!(bench.keys("a\r"), Typed::Line("a".into()));
+    assert_eq!(bench.history.lines().count(), 1);
+}
+
+#[test]
+fn ctrl_r_finds_older_lines() {
+    let lines = ["setenv a 1", "echo one", "setenv b 2", "echo two"];
+    for (keys, shown, outcome) in [
+        ("\x12", "(reverse-i-search)`': ", Typed::Pending),
+        ("\x12set", "(reverse-i-search)`set': setenv b 2", Typed::Pending),
+        ("\x12set\x12", "(reverse-i-search)`set': setenv a 1", Typed::Pending),
+        ("\x12set\x12\x12", "(reverse-i-search)`set': setenv a 1", Typed::Pending),
+        ("\x12echx", "(reverse-i-search)`echx': echo two", Typed::Pending),
+        ("\x12on\x08\x08tw", "(reverse-i-search)`tw': echo two", Typed::Pending),
+        ("\x12one\x1b[D!", "echo on!e", Typed::Pending),
+        ("\x12one\x01x", "xecho one", Typed::Pending),
+        ("half\x12one\x07", "half", Typed::Pending),
+        ("half\x12zzz\x05", "half", Typed::Pending),
+        ("half\x12", "(reverse-i-search)`': ", Typed::Pending),
+        ("\x12two\r", "", Typed::Line("echo two".into())),
+        ("half\x12two\x03", "echo two", Typed::Interrupt),
+    ] {
+        let mut bench = Bench::new();
+        for line in lines {
+            bench.keys(&alloc::format!("{line}\r"));
+        }
+        assert_eq!(bench.keys(keys), outcome, "{keys:?}");
+        assert_eq!(bench.screen.cells.trim_end(), shown.trim_end(), "{keys:?}");
+    }
+}
+
+#[test]
+fn what_is_searched_for_has_an_end() {
+    let mut bench = Bench::new();
+    bench.keys("\x12");
+    bench.keys(&"x".repeat(200));
+    assert_eq!(bench.screen.cells.matches('x').count(), 128);
+}
+
+#[test]
+fn ctrl_l_clears_the_screen() {
+    let mut bench = Bench::new();
+    bench.keys("abc\x02");
+    let outcome = bench.editor.feed(0x0c, &mut bench.history, &mut bench.terminal);
+    assert_eq!(outcome, Typed::Redraw);
+    bench.editor.show(&mut bench.terminal);
+    assert_eq!(bench.wire.take_output(), "\x1b[2J\x1b[1;1Habc\x08");
 }

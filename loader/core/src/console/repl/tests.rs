@@ -163,3 +163,118 @@ fn lava() {
         Some("console=ttyAMA0,115200n8 root=/dev/ram0  ip=dhcp")
     );
 }
+
+/// A machine at whose prompt nobody typed for so many seconds, and what it printed then.
+fn idle(env: &[(&str, &str)], keys: &str, seconds: u64) -> String {
+    let mut bench = Bench::new();
+    for (name, value) in env {
+        bench.context.env.set(name, value).unwrap();
+    }
+    bench.wire.type_in(keys);
+    bench.repl.start(&mut bench.context);
+    while bench.repl.poll(&mut bench.context) {}
+    let _ = bench.wire.take_output();
+    let clock = alloc::rc::Rc::new(hal::fakes::ManualClock::with_step(1000));
+    clock.advance(core::time::Duration::from_secs(seconds + 5));
+    bench.context.clock = clock;
+    bench.repl.poll(&mut bench.context);
+    bench.wire.take_output().replace("\r\n", "\n")
+}
+
+#[test]
+fn bootretry_boots_again_when_nobody_types() {
+    let env = [
+        ("bootdelay", "0"),
+        ("bootretry", "20"),
+        ("bootcmd", "echo booting; false"),
+    ];
+    let again = "\nTimed out waiting for command\nHit any key to stop autoboot:  0 \nbooting\n=> ";
+    assert_eq!(idle(&env, "", 21), again);
+    assert_eq!(
+        idle(&env, "  if true\recho x", 21),
+        again,
+        "what was being typed is gone"
+    );
+    assert_eq!(idle(&env, "", 14), "");
+    let short = [("bootdelay", "0"), ("bootretry", "1"), ("bootcmd", "echo booting")];
+    assert_eq!(idle(&short, "", 4), "", "there is a least time");
+    assert_eq!(idle(&short, "", 11).lines().count(), 5);
+}
+
+#[test]
+fn bootretry_is_not_for_every_prompt() {
+    let off = [("bootdelay", "-1"), ("bootretry", "20"), ("bootcmd", "echo booting")];
+    assert_eq!(idle(&off, "", 100), "");
+    let negative = [("bootdelay", "0"), ("bootretry", "-1"), ("bootcmd", "echo booting")];
+    assert_eq!(idle(&negative, "", 100), "");
+    let stopped = [
+        ("bootretry", "20"),
+        ("bootstopkey", "s"),
+        ("bootdelaykey", "d"),
+        ("bootcmd", "echo booting"),
+    ];
+    assert_eq!(idle(&stopped, "s", 100), "");
+    assert!(idle(&stopped, "d", 100).contains("\nbooting\n"));
+}
+
+#[test]
+fn silent_prints_nothing_up_to_the_prompt() {
+    let env = [
+        ("silent", "1"),
+        ("bootdelay", "1"),
+        ("preboot", "echo first"),
+        ("bootcmd", "echo booting; nonsense"),
+    ];
+    assert_eq!(start(&env, ""), "=> ");
+    assert_eq!(start(&env, " echo hi\r"), "=> echo hi\nhi\n=> ");
+    let mut bench = Bench::new();
+    bench.context.env.set("silent", "1").unwrap();
+    print_banner(&mut bench.context);
+    assert_eq!(bench.wire.take_output(), "");
+}
+
+#[test]
+fn a_line_that_is_too_long_is_not_run() {
+    let mut bench = Bench::new();
+    for _ in 0..70 {
+        bench.type_in(&"echo a; ".repeat(128));
+    }
+    let output = bench.type_in("\r");
+    assert!(output.ends_with("\nthe line is longer than 65536 bytes: nothing of it is run\n=> "));
+    assert_eq!(bench.enter("echo $?"), "1\n");
+}
+
+/// test/py: a space stops autoboot, and every line is echoed before its output.
+#[test]
+fn u_boots_own_suite() {
+    let env = [("bootdelay", "2"), ("bootcmd", "echo booting")];
+    let output = start(&env, " echo $baudrate\r");
+    assert!(output.starts_with("Hit any key to stop autoboot:  2 "), "{output:?}");
+    assert!(output.ends_with("\n=> echo $baudrate\n\n=> "), "{output:?}");
+}
+
+/// labgrid types a line feed, LAVA an empty key and a line feed: one prompt comes of each, and nothing is run.
+#[test]
+fn one_key_gives_one_prompt() {
+    let env = [("bootdelay", "2"), ("bootcmd", "echo booting")];
+    for key in ["\n", "\r", " "] {
+        let output = start(&env, key);
+        assert_eq!(output.matches("=> ").count(), 1, "{key:?}: {output:?}");
+    }
+}
+
+/// tbot types a carriage return, then Ctrl-C until the prompt is the last that came.
+#[test]
+fn ctrl_c_at_the_prompt_gives_another() {
+    let env = [("bootdelay", "2"), ("bootcmd", "echo booting")];
+    let mut bench = Bench::new();
+    for (name, value) in env {
+        bench.context.env.set(name, value).unwrap();
+    }
+    bench.wire.type_in("\r");
+    bench.repl.start(&mut bench.context);
+    assert!(bench.wire.take_output().ends_with("=> "));
+    for _ in 0..3 {
+        assert_eq!(bench.type_in("\x03"), "<INTERRUPT>\n=> ");
+    }
+}
