@@ -127,6 +127,31 @@ fn mkimage(text: &str) -> Vec<u8> {
     file
 }
 
+/// A FIT of the lab's files, as `mkimage -E -f` makes it: image name, type, file.
+fn fit(lab: &Lab, images: &[(&str, &str, &str)]) -> Vec<u8> {
+    let mut tree = Tree::new();
+    let parent = tree.add(tree.root(), "images").unwrap();
+    let mut data = Vec::new();
+    for (name, kind, file) in images {
+        let bytes = fs::read(lab.path(file)).unwrap();
+        let image = tree.add(parent, name).unwrap();
+        let number = |number: usize| u32::try_from(number).unwrap();
+        tree.set_strings(image, "type", &[kind]).unwrap();
+        tree.set_strings(image, "compression", &["none"]).unwrap();
+        tree.set_u32(image, "data-offset", number(data.len())).unwrap();
+        tree.set_u32(image, "data-size", number(bytes.len())).unwrap();
+        let hash = tree.add(image, "hash-1").unwrap();
+        tree.set_strings(hash, "algo", &["crc32"]).unwrap();
+        tree.set_u32(hash, "value", crc32fast::hash(&bytes)).unwrap();
+        data.extend(bytes);
+        data.resize(data.len().next_multiple_of(4), 0);
+    }
+    let mut file = tree.emit(0).unwrap();
+    file.resize(file.len().next_multiple_of(4), 0);
+    file.extend(data);
+    file
+}
+
 fn reg(tree: &Tree, path: &str) -> (u64, u64) {
     let node = tree.find(path).unwrap_or_else(|| panic!("no node {path}"));
     tree.reg(node).unwrap()[0]
@@ -157,6 +182,55 @@ fn a_dom0less_boot_up_to_the_jump_tells_the_true_sizes() {
     assert_eq!(reg(&tree, "/chosen/domU1/module@43000000"), (0x4300_0000, ramdisk));
     assert_eq!(reg(&tree, "/chosen/domU2/module@44000000"), (0x4400_0000, kernel));
     assert_eq!(reg(&tree, "/chosen/domU2/module@43000000"), (0x4300_0000, ramdisk));
+}
+
+/// What ImageBuilder makes with `-f`: a script in the FIT takes the files out of it.
+#[test]
+fn a_fit_boots_by_the_script_in_it() {
+    let lab = Lab::new("fit");
+    let script = "fit_addr=$fileaddr
+        imxtract $fit_addr host_kernel 0x40400000
+        imxtract $fit_addr domU_kernel 0x42000000
+        imxtract $fit_addr domU_ramdisk 0x43000000
+        imxtract $fit_addr domU_kernel 0x44000000
+        imxtract $fit_addr host_fdt 0x41280000
+        fdt addr 0x41280000
+        fdt resize 1024
+        booti 0x40400000 - 0x41280000";
+    lab.add("boot.source", script.as_bytes());
+    let images = [
+        ("boot_scr", "script", "boot.source"),
+        ("host_kernel", "kernel", "xen"),
+        ("domU_kernel", "kernel", "guests/Image"),
+        ("domU_ramdisk", "ramdisk", "initrd.cpio"),
+        ("host_fdt", "flat_dt", "dom0less.dtb"),
+    ];
+    lab.add("boot.fit", &fit(&lab, &images));
+    lab.add(
+        "typed.txt",
+        b"setenv autoload no; dhcp\ntftpb 0x50000000 boot.fit; source 0x50000000:boot_scr\n",
+    );
+    let run = lab.run(&["--dtb-out", "out.dtb", "typed.txt"]);
+    assert_eq!((run.status, run.errors.as_str()), (0, ""), "{}", run.output);
+    let table = |name: &str| {
+        run.output
+            .lines()
+            .any(|line| line.contains(&format!(" boot.fit:{name} ")))
+    };
+    assert!(table("domU_kernel") && table("domU_ramdisk"), "{}", run.output);
+    let tree = Tree::parse(&fs::read(lab.path("out.dtb")).unwrap()).unwrap();
+    let (kernel, ramdisk) = (KERNEL_LEN as u64, RAMDISK_LEN as u64);
+    assert_eq!(reg(&tree, "/chosen/domU1/module@42000000"), (0x4200_0000, kernel));
+    assert_eq!(reg(&tree, "/chosen/domU1/module@43000000"), (0x4300_0000, ramdisk));
+    assert_eq!(reg(&tree, "/chosen/domU2/module@44000000"), (0x4400_0000, kernel));
+    // One bit of an image, and nothing is started.
+    let mut damaged = fs::read(lab.path("boot.fit")).unwrap();
+    let last = damaged.len() - 100_000;
+    damaged[last] ^= 1;
+    lab.add("boot.fit", &damaged);
+    let run = lab.run(&["typed.txt"]);
+    assert!(run.output.contains("crc32 error!"), "{}", run.output);
+    assert!(!run.output.contains("Starting kernel"), "{}", run.output);
 }
 
 #[test]
