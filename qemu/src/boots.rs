@@ -225,6 +225,29 @@ pub fn linux(folder: &Path, kernel: Kernel) -> Result<Boot, Error> {
     })
 }
 
+/// Linux by itself out of a FIT: its gzip'ed kernel, a ramdisk and the machine's device tree, in a configuration.
+///
+/// # Errors
+/// As [`two_domains`].
+pub fn linux_fit(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
+    let files = Guests::open()?;
+    let scenario = Scenario::create(folder)?;
+    scenario.copy("Image.gz", &files.kernel_gz())?;
+    let ramdisk = scenario.write("linux.cpio.gz", &files.ramdisk("linux")?)?;
+    scenario.device_tree("virt.dtb", machine, "")?;
+    scenario.fit("linux.itb", include_str!("linux.its"))?;
+    Ok(Boot {
+        scenario,
+        loads: vec![
+            "setenv bootargs console=ttyAMA0 rdinit=/init guest=linux".to_owned(),
+            tftp(DOMU1_KERNEL, "linux.itb"),
+        ],
+        start: format!("bootm {DOMU1_KERNEL:#x}#conf-1"),
+        modules: Vec::new(),
+        guests: vec![("linux".into(), ramdisk)],
+    })
+}
+
 fn kernel_file(files: &Guests, kernel: Kernel) -> std::path::PathBuf {
     match kernel {
         Kernel::Plain => files.kernel(),

@@ -19,6 +19,8 @@ const STEP: u64 = 0x20_0000;
 pub enum Dialect {
     /// Addresses and sizes are numbers, known when the script was made. Nodes are called `module0x..`.
     Static,
+    /// `-f`: as before, but the script and all files are one FIT, out of which the script takes the files.
+    Fit,
     /// `-s`: sizes are those of what was loaded, addresses are computed from them by `setexpr`. Nodes are called `module@..`.
     Computed,
     /// `xen-genboot`: cells of 32 bits, `@0x..` in the names of nodes, sizes in decimal, comments behind commands.
@@ -39,6 +41,8 @@ struct Writer {
     dialect: Dialect,
     script: String,
     next: u64,
+    /// Names and variable prefixes of the files that the script loads.
+    files: Vec<(String, &'static str)>,
 }
 
 /// Dom0 and one domain, by a script in `boot.source` and, packed by `mkimage`, in `boot.scr`. Its two lines are in `loads`: load, and run.
@@ -60,6 +64,7 @@ pub fn dom0_and_domain(folder: &Path, machine: &Machine, dialect: Dialect) -> Re
         dialect,
         script: String::new(),
         next: FIRST,
+        files: Vec::new(),
     };
     let xen = writer.load("xen", "host_kernel", xen);
     let dom0_kernel = writer.load("Image", "dom0_linux", kernel);
@@ -74,7 +79,13 @@ pub fn dom0_and_domain(folder: &Path, machine: &Machine, dialect: Dialect) -> Re
     writer.start(&xen, &tree);
 
     scenario.write("boot.source", writer.script.as_bytes())?;
-    scenario.wrap("boot.scr", "boot.source", ImageKind::Script)?;
+    let (load, start) = if dialect == Dialect::Fit {
+        scenario.fit("boot.fit", &fit(&writer.files))?;
+        ("tftpb 0x50000000 boot.fit", "source 0x50000000:boot_scr")
+    } else {
+        scenario.wrap("boot.scr", "boot.source", ImageKind::Script)?;
+        ("tftpb 0x40200000 boot.scr", "source 0x40200000")
+    };
     let placed = |domain: &str, role, file: &File| Placed {
         domain: domain.to_owned(),
         role,
@@ -90,11 +101,32 @@ pub fn dom0_and_domain(folder: &Path, machine: &Machine, dialect: Dialect) -> Re
     ];
     Ok(Boot {
         scenario,
-        loads: vec!["tftpb 0x40200000 boot.scr".into()],
-        start: "source 0x40200000".into(),
+        loads: vec![load.into()],
+        start: start.into(),
         modules,
         guests: vec![("dom0".into(), dom0), ("domU1".into(), domu)],
     })
+}
+
+/// The FIT's source: the script, and every file that it takes out.
+fn fit(files: &[(String, &'static str)]) -> String {
+    let mut source = "/dts-v1/;\n/ {\n\tdescription = \"ImageBuilder\";\n\timages {\n".to_owned();
+    let script = ("boot.source".to_owned(), "boot_scr");
+    for (file, name) in core::iter::once(&script).chain(files) {
+        let kind = match *name {
+            "boot_scr" => "script",
+            "host_fdt" => "flat_dt",
+            name if name.ends_with("_ramdisk") => "ramdisk",
+            _ => "kernel",
+        };
+        let _ = writeln!(
+            source,
+            "\t\t{name} {{\n\t\t\tdescription = \"{name}\";\n\t\t\tdata = /incbin/(\"{file}\");\n\t\t\ttype = \"{kind}\";\n\
+             \t\t\tarch = \"arm64\";\n\t\t\tos = \"linux\";\n\t\t\tcompression = \"none\";\n\
+             \t\t\tload = <0x0>;\n\t\t\tentry = <0x0>;\n\t\t\thash {{ algo = \"md5\"; }};\n\t\t}};"
+        );
+    }
+    source + "\t};\n};\n"
 }
 
 impl Writer {
@@ -108,6 +140,12 @@ impl Writer {
         self.next = (address + size).next_multiple_of(STEP);
         match self.dialect {
             Dialect::Static => self.line(&format!("tftpb 0x{address:X} {name}")),
+            Dialect::Fit => {
+                if address == FIRST {
+                    self.line("fit_addr=$fileaddr");
+                }
+                self.line(&format!("imxtract $fit_addr {variable} 0x{address:X}"));
+            }
             Dialect::Genboot => self.line(&format!("tftpb 0x{address:08x} {name} # {variable}")),
             Dialect::Computed => {
                 if address == FIRST {
@@ -121,8 +159,13 @@ impl Writer {
                 self.line("setexpr memaddr ${memaddr} \\& 0xFFFFFFFFFFE00000");
             }
         }
+        self.files.push((name.into(), variable));
+        let name = match self.dialect {
+            Dialect::Fit => format!("boot.fit:{variable}"),
+            _ => name.into(),
+        };
         File {
-            name: name.into(),
+            name,
             variable,
             address,
             size,
@@ -152,7 +195,7 @@ impl Writer {
         self.line(
             "fdt set /chosen xen,xen-bootargs \"console=dtuart dtuart=/pl011@9000000 dom0_mem=256M bootscrub=0 vwfi=native\"",
         );
-        if self.dialect == Dialect::Static {
+        if matches!(self.dialect, Dialect::Static | Dialect::Fit) {
             self.line("fdt mknod /chosen dom0");
             self.module("/chosen/dom0", "\"xen,linux-zimage\" \"xen,multiboot-module\"", kernel);
             self.line("fdt set /chosen xen,dom0-bootargs \"console=hvc0 earlycon=xen rdinit=/init guest=dom0\"");
@@ -177,12 +220,12 @@ impl Writer {
         self.line(&format!("fdt set {path} compatible \"xen,domain\""));
         self.cells(path);
         match self.dialect {
-            Dialect::Static => self.line(&format!("fdt set {path} memory <0x0 0x20000>")),
+            Dialect::Static | Dialect::Fit => self.line(&format!("fdt set {path} memory <0x0 0x20000>")),
             _ => self.line(&format!("fdt set {path} memory <0 131072>")),
         }
         self.line(&format!("fdt set {path} cpus <1>"));
         match self.dialect {
-            Dialect::Static => self.line(&format!("fdt set {path} vpl011 <0x1>")),
+            Dialect::Static | Dialect::Fit => self.line(&format!("fdt set {path} vpl011 <0x1>")),
             _ => self.line(&format!("fdt set {path} vpl011")),
         }
         let node = self.named_module(path, "kernel", kernel);
@@ -195,7 +238,7 @@ impl Writer {
     /// Makes a module's node below `path`, called after its address, and fills it.
     fn named_module(&mut self, path: &str, role: &str, file: &File) -> String {
         let name = match self.dialect {
-            Dialect::Static => format!("module0x{:X}", file.address),
+            Dialect::Static | Dialect::Fit => format!("module0x{:X}", file.address),
             Dialect::Computed => format!("module@${{{}_addr}}", file.variable),
             Dialect::Genboot => format!("module@0x{:08x}", file.address),
         };
@@ -214,7 +257,7 @@ impl Writer {
     fn module(&mut self, node: &str, compatible: &str, file: &File) {
         self.line(&format!("fdt set {node} compatible {compatible}"));
         match self.dialect {
-            Dialect::Static => self.line(&format!(
+            Dialect::Static | Dialect::Fit => self.line(&format!(
                 "fdt set {node} reg <0x0 0x{:X} 0x0 0x{:X} >",
                 file.address, file.size
             )),
@@ -234,7 +277,7 @@ impl Writer {
 
     fn start(&mut self, xen: &File, tree: &File) {
         match self.dialect {
-            Dialect::Static => {
+            Dialect::Static | Dialect::Fit => {
                 self.line("setenv fdt_high 0xffffffffffffffff");
                 self.line(&format!("booti 0x{:X} - 0x{:X}", xen.address, tree.address));
             }

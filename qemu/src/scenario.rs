@@ -107,6 +107,18 @@ impl Scenario {
         Ok(tools::run(&mut command).map(drop)?)
     }
 
+    /// Makes a FIT as `mkimage -f` does, of a source that names files of the folder, and writes it as `name`.
+    ///
+    /// # Errors
+    /// [`Error::File`]; [`Error::Tool`] if `mkimage` fails.
+    pub fn fit(&self, name: &str, source: &str) -> Result<(), Error> {
+        let its = self.folder.join(name).with_extension("its");
+        file(&its, std::fs::write(&its, source))?;
+        let mut command = Command::new("mkimage");
+        command.arg("-f").arg(&its).arg(self.folder.join(name));
+        Ok(tools::run(&mut command).map(drop)?)
+    }
+
     /// Writes the machine's device tree with `source` appended to its source.
     ///
     /// # Errors
