@@ -147,6 +147,11 @@ impl Session {
         }
     }
 
+    /// From `begin` to the arrival of the text that was last waited for.
+    pub(crate) fn last_seen(&self, begin: Instant) -> Duration {
+        self.last - begin
+    }
+
     /// From the start of QEMU to the arrival of the text that was last waited for.
     pub(crate) fn since_start(&self) -> Duration {
         self.last - self.started
