@@ -80,6 +80,11 @@ impl Guests {
         self.cache.join("host/atftpd")
     }
 
+    /// The web server `nginx`.
+    pub fn nginx(&self) -> PathBuf {
+        self.cache.join("host/nginx")
+    }
+
     /// A ramdisk for the guest `name`: it prints the line that [`GuestReport::expect`] waits for, then gives a shell.
     ///
     /// # Errors

@@ -3,8 +3,10 @@
 //! Made of a tap interface in the network namespace of the calling process. Start that process with
 //! `unshare --map-root-user --net` and it needs no rights, disturbs nothing, and leaves nothing behind.
 
+use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::tools::{self, Error};
 
@@ -36,26 +38,20 @@ impl Tap {
     }
 }
 
-/// A running TFTP server; dropping it ends it.
+/// A running server; dropping it ends it.
 #[derive(Debug)]
-pub struct TftpServer {
+struct Server {
     child: Child,
 }
 
-impl TftpServer {
-    /// Starts `atftpd` on the usual port of an address.
-    ///
-    /// # Errors
-    /// [`Error::Start`] if it cannot be started.
-    pub fn start(atftpd: &Path, address: &str, folder: &Path) -> Result<Self, Error> {
+impl Server {
+    /// Starts `program`, which ends with the calling thread at the latest.
+    fn start(program: &Path, arguments: impl FnOnce(&mut Command)) -> Result<Self, Error> {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL"]).arg(atftpd);
-        command.args(["--daemon", "--no-fork", "--user", "root", "--group", "root"]);
-        command
-            .args(["--bind-address", address, "--logfile", "/dev/null"])
-            .arg(folder);
+        command.args(["--pdeathsig", "KILL"]).arg(program);
+        arguments(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let program = || atftpd.display().to_string();
+        let program = || program.display().to_string();
         let child = command.spawn().map_err(|source| Error::Start {
             program: program(),
             source,
@@ -64,9 +60,109 @@ impl TftpServer {
     }
 }
 
-impl Drop for TftpServer {
+impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A running TFTP server, `atftpd`; dropping it ends it.
+#[derive(Debug)]
+pub struct TftpServer {
+    _server: Server,
+}
+
+impl TftpServer {
+    /// Starts it on the usual port of an address.
+    ///
+    /// # Errors
+    /// [`Error::Start`] if it cannot be started.
+    pub fn start(atftpd: &Path, address: &str, folder: &Path) -> Result<Self, Error> {
+        let server = Server::start(atftpd, |command| {
+            command.args(["--daemon", "--no-fork", "--user", "root", "--group", "root"]);
+            command
+                .args(["--bind-address", address, "--logfile", "/dev/null"])
+                .arg(folder);
+        })?;
+        Ok(Self { _server: server })
+    }
+}
+
+/// A running web server, `nginx`; dropping it ends it.
+#[derive(Debug)]
+pub struct WebServer {
+    _server: Server,
+}
+
+impl WebServer {
+    /// How long it may take to listen.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Starts it on port 80 of an address with the files of `folder`, and waits until it listens. What it keeps for itself goes to `work`;
+    /// `/moved` is a redirect to `/here`.
+    ///
+    /// # Errors
+    /// [`Error::Start`] if it cannot be started, or does not listen.
+    pub fn start(nginx: &Path, address: &str, (folder, work): (&Path, &Path)) -> Result<Self, Error> {
+        let failed = |source| Error::Start {
+            program: nginx.display().to_string(),
+            source,
+        };
+        std::fs::create_dir_all(work).map_err(failed)?;
+        let folder = folder.canonicalize().map_err(failed)?;
+        let work = work.canonicalize().map_err(failed)?;
+        let config = work.join("nginx.conf");
+        std::fs::write(&config, Self::config(address, &folder, &work)).map_err(failed)?;
+        let server = Server::start(nginx, |command| {
+            command.arg("-e").arg(work.join("error.log")).arg("-c").arg(&config);
+        })?;
+        let deadline = Instant::now() + Self::PATIENCE;
+        while let Err(error) = TcpStream::connect((address, 80)) {
+            if Instant::now() > deadline {
+                return Err(failed(error));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(Self { _server: server })
+    }
+
+    fn config(address: &str, folder: &Path, work: &Path) -> String {
+        let (folder, work) = (folder.display(), work.display());
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("{kind}_temp_path {work}/{kind};\n"))
+            .concat();
+        format!(
+            "daemon off;\nmaster_process off;\nuser root root;\npid {work}/pid;\nevents {{ }}\n\
+            http {{\nsendfile on;\naccess_log off;\n{temporary}\
+            server {{\nlisten {address}:80;\nroot {folder};\n\
+            location = /moved {{ return 302 http://{address}/here; }}\n}}\n}}\n"
+        )
+    }
+}
+
+/// A running DNS server, `dnsmasq`; dropping it ends it.
+#[derive(Debug)]
+pub struct NameServer {
+    _server: Server,
+}
+
+impl NameServer {
+    /// Starts it on the usual port of an address. It knows `hosts` by name and address, and `aliases` by alias and name, and no other.
+    ///
+    /// # Errors
+    /// [`Error::Start`] if it cannot be started.
+    pub fn start(address: &str, hosts: &[(&str, &str)], aliases: &[(&str, &str)]) -> Result<Self, Error> {
+        let server = Server::start(Path::new("dnsmasq"), |command| {
+            command.args(["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"]);
+            command.args(["--bind-interfaces", "--listen-address", address, "--local=/lan/"]);
+            command.args(
+                hosts
+                    .iter()
+                    .map(|(name, address)| format!("--host-record={name},{address}")),
+            );
+            command.args(aliases.iter().map(|(alias, name)| format!("--cname={alias},{name}")));
+        })?;
+        Ok(Self { _server: server })
     }
 }

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share.
 
 pub mod differential;
+pub mod lan;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

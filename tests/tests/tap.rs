@@ -1,58 +1,10 @@
 //! Transfers from `atftpd`, a TFTP server that knows every option, over a tap interface.
 
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
 
-use qemu::network::{Tap, TftpServer};
-use qemu::{Console, Firmware, Guests, Machine, Nic, Scenario};
-use system_tests::{folder, slipway};
-
-/// Set in the process that has a network namespace of its own.
-const INSIDE: &str = "SLIPWAY_TEST_NAMESPACE";
-const HOST: &str = "10.9.0.1";
-
-/// Runs this very test again in a network namespace of its own, where it may make interfaces without any rights outside.
-fn in_namespace(test: &str, body: impl FnOnce()) {
-    if std::env::var_os(INSIDE).is_some() {
-        return body();
-    }
-    let mut command = Command::new("unshare");
-    command
-        .args(["--map-root-user", "--net"])
-        .arg(std::env::current_exe().unwrap());
-    let status = command
-        .args(["--exact", test, "--nocapture"])
-        .env(INSIDE, "1")
-        .status()
-        .unwrap();
-    assert!(status.success(), "{test} failed in its namespace");
-}
-
-/// A console with a network to a running server that offers the scenario's files.
-struct Lab {
-    console: Console,
-    _server: TftpServer,
-    _tap: Tap,
-}
-
-fn lab(name: &str, scenario: &Scenario) -> Lab {
-    let tap = Tap::create("tap0", &format!("{HOST}/24")).unwrap();
-    let server = TftpServer::start(&Guests::open().unwrap().atftpd(), HOST, scenario.folder()).unwrap();
-    let machine = Machine::load("virt").unwrap().firmware(Firmware::Bios(slipway()));
-    let mut console = machine
-        .nic(Nic::Tap {
-            interface: tap.interface().to_owned(),
-        })
-        .spawn(name)
-        .unwrap();
-    console.prompt().unwrap();
-    let addresses = format!("setenv ipaddr 10.9.0.2; setenv netmask 255.255.255.0; setenv serverip {HOST}");
-    console.command(&addresses).unwrap();
-    Lab {
-        console,
-        _server: server,
-        _tap: tap,
-    }
-}
+use qemu::{Console, Guests, Scenario};
+use system_tests::folder;
+use system_tests::lan::{HOST, Lab, in_namespace};
 
 /// Sets the transfer's options, loads a file with them and compares every byte.
 fn transfer(console: &mut Console, block: u32, window: u32, file: &str, expected: &[u8]) {
@@ -85,7 +37,7 @@ fn files_arrive_whole_with_every_option() {
             std::fs::read(guests.kernel()).unwrap(),
             std::fs::read(guests.debian_kernel()).unwrap(),
         );
-        let mut lab = lab(name, &scenario);
+        let mut lab = Lab::start(name, &scenario);
         let answer = lab.console.command(&format!("ping {HOST}")).unwrap();
         assert!(answer.contains(&format!("host {HOST} is alive")), "{answer}");
         for (block, window) in [(512, 1), (512, 64), (1468, 1), (1468, 16), (1468, 64)] {
@@ -103,6 +55,46 @@ fn a_file_of_more_than_65535_blocks_arrives_whole() {
         let words = (0_u32..10 << 20).map(|word| word.wrapping_mul(0x9e37_79b9));
         let expected: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
         scenario.write("wrap", &expected).unwrap();
-        transfer(&mut lab("tap-wrap", &scenario).console, 512, 16, "wrap", &expected);
+        transfer(
+            &mut Lab::start("tap-wrap", &scenario).console,
+            512,
+            16,
+            "wrap",
+            &expected,
+        );
+    });
+}
+
+/// atftpd writes only where everybody may: into a file that is there.
+#[test]
+fn memory_is_written_to_a_server() {
+    in_namespace("memory_is_written_to_a_server", || {
+        let name = "tap-put";
+        let guests = Guests::open().unwrap();
+        let scenario = Scenario::create(&folder(name)).unwrap();
+        scenario.copy("kernel", &guests.kernel()).unwrap();
+        let expected = std::fs::read(guests.kernel()).unwrap();
+        let mut lab = Lab::start(name, &scenario);
+        for (block, file) in [(512, "copy-512"), (1468, "copy-1468")] {
+            scenario.write(file, b"").unwrap();
+            let path = scenario.folder().join(file);
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+            let line = format!(
+                "setenv tftpblocksize {block}; tftpboot 48000000 kernel; tftpput 48000000 ${{filesize}} {file}"
+            );
+            let answer = lab.console.command(&line).unwrap();
+            let line = format!("done\nBytes transferred = {0} ({0:x} hex)", expected.len());
+            assert!(
+                answer.contains(&line) && answer.contains(&format!("TFTP to server {HOST}")),
+                "{answer}"
+            );
+            assert!(
+                std::fs::read(&path).unwrap() == expected,
+                "{file} differs from what was sent"
+            );
+        }
+        let answer = lab.console.command("tftpput 48000000 100 no/such/folder").unwrap();
+        assert!(answer.contains("TFTP error: '"), "{answer}");
+        assert_eq!(lab.console.command("echo $?").unwrap().trim(), "1");
     });
 }

@@ -20,8 +20,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "get an address by DHCP and load the boot file",
     usage: "[loadAddress] [[hostIPaddr:]bootfilename]",
-    help: "Sets ipaddr, netmask, gatewayip, dnsip, serverip, hostname, domain, rootpath and bootfile to what a DHCP server\n\
-        gives. Then it loads the boot file as tftpboot does, unless autoload is set to something that does not begin with\n\
+    help: "Sets ipaddr, netmask, gatewayip, dnsip, dnsip2, ntpserverip, serverip, hostname, domain, rootpath and bootfile to what a\n\
+        DHCP server gives. Then it loads the boot file as tftpboot does, unless autoload is set to something that does not begin with\n\
         y, t or 1. If that fails, the command fails, but the addresses stay.",
     examples: &[
         "setenv autoload no; dhcp",
@@ -95,6 +95,8 @@ fn keep(context: &mut Context, lease: &Lease) -> Result<(), EnvError> {
         ("netmask", Some(lease.netmask)),
         ("gatewayip", lease.gateway),
         ("dnsip", lease.dns),
+        ("dnsip2", lease.dns2),
+        ("ntpserverip", lease.ntp),
         ("serverip", server),
     ];
     for (name, address) in addresses {

@@ -19,6 +19,10 @@ pub struct Lease {
     pub gateway: Option<Ipv4Addr>,
     /// The first name server.
     pub dns: Option<Ipv4Addr>,
+    /// The second name server.
+    pub dns2: Option<Ipv4Addr>,
+    /// The first time server.
+    pub ntp: Option<Ipv4Addr>,
     /// The DHCP server.
     pub server: Ipv4Addr,
     /// The server to boot from: the message's own field (`siaddr`), else option 66 if it is an address.
@@ -49,6 +53,8 @@ impl Lease {
             netmask: netmask.unwrap_or_else(|| class_mask(address_of_ours)),
             gateway: address(find(packet, option::ROUTER)),
             dns: address(find(packet, option::DNS)),
+            dns2: address(find(packet, option::DNS).and_then(|data| data.get(4..))),
+            ntp: address(find(packet, option::NTP)),
             server,
             boot_server: boot_server.or_else(|| named_server.and_then(|name| settings::host(name).ok())),
             boot_file: option_text(option::BOOT_FILE)

@@ -15,6 +15,7 @@ pub(super) mod option {
     pub(in super::super) const HOSTNAME: u8 = 12;
     pub(in super::super) const DOMAIN: u8 = 15;
     pub(in super::super) const ROOT_PATH: u8 = 17;
+    pub(in super::super) const NTP: u8 = 42;
     pub(super) const REQUESTED_ADDRESS: u8 = 50;
     pub(super) const MESSAGE_TYPE: u8 = 53;
     pub(super) const SERVER: u8 = 54;
@@ -28,13 +29,14 @@ pub(super) mod option {
 }
 
 /// What the client would like to be told.
-const PARAMETERS: [u8; 8] = [
+const PARAMETERS: [u8; 9] = [
     option::NETMASK,
     option::ROUTER,
     option::DNS,
     option::HOSTNAME,
     option::DOMAIN,
     option::ROOT_PATH,
+    option::NTP,
     option::TFTP_SERVER,
     option::BOOT_FILE,
 ];

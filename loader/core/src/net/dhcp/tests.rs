@@ -135,7 +135,8 @@ fn a_lease_is_asked_for_and_read() {
         &ack()
             .option(1, &[255, 255, 254, 0])
             .option(3, &[10, 0, 2, 1, 10, 0, 2, 9])
-            .option(6, &[10, 0, 2, 3])
+            .option(6, &[10, 0, 2, 3, 10, 0, 2, 8])
+            .option(42, &[10, 0, 2, 7])
             .option(12, b"board7")
             .option(67, b"boot.scr\0\0")
             .field(20, &[10, 0, 2, 4]),
@@ -145,6 +146,10 @@ fn a_lease_is_asked_for_and_read() {
     assert_eq!(
         (lease.gateway, lease.dns),
         (Some([10, 0, 2, 1].into()), Some([10, 0, 2, 3].into()))
+    );
+    assert_eq!(
+        (lease.dns2, lease.ntp),
+        (Some([10, 0, 2, 8].into()), Some([10, 0, 2, 7].into()))
     );
     assert_eq!(
         (lease.boot_server, lease.server),

@@ -1,5 +1,5 @@
-//! TFTP clients: one for reading (RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440) and one for writing, as state machines without sockets or
-//! clock.
+//! TFTP clients: one for reading (RFC 1350 with the options of RFC 2347, 2348, 2349 and 7440) and one for writing, as state machines
+//! without sockets or clock.
 //!
 //! [`Client::receive`] takes a datagram and gives what to send; [`Client::poll`] does the same when time has passed;
 //! [`Client::outcome`] says when it is over. The bytes of a block go from the datagram to a [`Sink`], and nowhere between.
