@@ -15,6 +15,7 @@ options:
   --firmware FILE   flat image, mapped at the reset address
   --kernel          load the image to RAM instead, as a kernel
   --tftp FOLDER     files on the TFTP server 10.0.2.2
+  --env FILE        flash bank 1, where saveenv keeps the environment; made if it is not there
   --cpu MODEL       cortex-a53, cortex-a57, cortex-a72, max
   --smp N           number of CPUs
   --memory SIZE     as 512M, 2G
@@ -33,6 +34,7 @@ struct Options {
     firmware: Option<PathBuf>,
     as_kernel: bool,
     tftp: Option<PathBuf>,
+    env: Option<PathBuf>,
     cpu: Option<String>,
     smp: Option<u32>,
     memory: Option<String>,
@@ -53,6 +55,7 @@ impl Options {
                 "--firmware" => options.firmware = Some(value()?.into()),
                 "--kernel" => options.as_kernel = true,
                 "--tftp" => options.tftp = Some(value()?.into()),
+                "--env" => options.env = Some(value()?.into()),
                 "--cpu" => options.cpu = Some(value()?),
                 "--smp" => options.smp = Some(value()?.parse()?),
                 "--memory" => options.memory = Some(value()?),
@@ -72,6 +75,10 @@ impl Options {
             Firmware::Bios(firmware)
         });
         machine = machine.nic(Nic::User { tftp: self.tftp });
+        if let Some(image) = self.env {
+            flash_image(&image)?;
+            machine = machine.flash(&image);
+        }
         for (value, set) in [
             (self.cpu, Machine::cpu as fn(_, &str) -> _),
             (self.memory, Machine::memory),
@@ -87,6 +94,17 @@ impl Options {
         }
         Ok(if self.el1 { machine.el1() } else { machine })
     }
+}
+
+/// Makes the image of a flash bank if it is not there: as long as the bank, and empty.
+fn flash_image(path: &Path) -> Result<(), AnyError> {
+    const BANK: u64 = 64 << 20;
+    if !path.exists() {
+        let file = std::fs::File::create(path);
+        let made = file.and_then(|file| file.set_len(BANK));
+        made.map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Becomes QEMU, on this terminal.
