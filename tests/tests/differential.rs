@@ -17,7 +17,7 @@ macro_rules! sessions {
     };
 }
 
-sessions!(conditions, fdt, language, setexpr);
+sessions!(conditions, expressions, fdt, language, setexpr);
 
 #[cfg(feature = "qemu")]
 fn beside_u_boot(name: &str) {
