@@ -56,7 +56,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let part = part.map(String::as_str);
     let found = match kind {
         Ok(detect::Kind::LegacyImage) => of_legacy(context, address, part)?,
-        Ok(detect::Kind::DeviceTree) => of_fit(context, address, part)?,
+        Ok(detect::Kind::DeviceTree) => of_fit(context, address, part, dest.is_some())?,
         Ok(other) => return Err(wrong_image(format_args!("{address} holds {other}"))),
         Err(error) => return Err(wrong_image(format_args!("{error}"))),
     };
@@ -92,7 +92,8 @@ fn deliver(context: &mut Context, part: &Part, dest: Option<PhysAddr>) -> Result
     Ok(region.len())
 }
 
-fn of_fit(context: &mut Context, address: PhysAddr, name: Option<&str>) -> Result<Part, CommandError> {
+/// The image of a FIT; `copied` if more is printed on the line of its hashes.
+fn of_fit(context: &mut Context, address: PhysAddr, name: Option<&str>, copied: bool) -> Result<Part, CommandError> {
     let name = name.ok_or_else(|| {
         CommandError::failed(format!(
             "No FIT subimage unit name\n{address} holds a FIT: give the name of an image"
@@ -111,6 +112,10 @@ fn of_fit(context: &mut Context, address: PhysAddr, name: Option<&str>) -> Resul
         ))
     })?;
     let region = fit::verify(context, &loaded, &image).map_err(|error| error.closed_by("Bad Data Hash"))?;
+    if !copied {
+        // U-Boot leaves the line open, and its prompt stands behind the hashes, where nobody looks for it.
+        context.say(format_args!(""));
+    }
     let packing = match image.compression() {
         "none" => Packing::Plain,
         "gzip" => Packing::Gzip,

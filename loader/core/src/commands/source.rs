@@ -95,6 +95,12 @@ fn in_fit(context: &mut Context, selector: &Selector) -> Result<String, CommandE
             .and_then(|found| found.first(Use::SCRIPT))
     };
     let image = match &selector.part {
+        // Without a name: what /images says, or else what the configuration has.
+        Part::Image(name) if name.is_empty() => loaded
+            .fit
+            .default_image()
+            .map_or_else(|| of(None), |name| loaded.fit.image(name))
+            .map_err(|error| refused("No FIT subimage unit name", &error)),
         Part::Image(name) => loaded
             .fit
             .image(name)

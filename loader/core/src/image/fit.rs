@@ -160,6 +160,12 @@ impl Fit {
         Ok(Image { fit: self, node })
     }
 
+    /// The name of the image that `/images` has for who names none.
+    #[must_use]
+    pub fn default_image(&self) -> Option<&str> {
+        self.tree.str(self.images, "default")
+    }
+
     fn configurations_node(&self) -> Option<NodeId> {
         self.tree.child(self.tree.root(), "configurations")
     }

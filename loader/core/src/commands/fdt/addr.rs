@@ -60,22 +60,24 @@ fn control(context: &mut Context, args: Args<'_>) -> CommandResult {
 
 fn set(context: &mut Context, address: PhysAddr, quiet: bool) -> CommandResult {
     let header = parse_header(context.memory.bytes_from(address)?);
-    if let Err(error) = header {
-        return if quiet {
-            Ok(Status::Failure)
-        } else {
-            Err(bad_blob(&error))
-        };
+    match (header, quiet) {
+        (Ok(_), true) => work_on(context, address),
+        (Ok(_), false) => select(context, address),
+        (Err(_), true) => return Ok(Status::Failure),
+        (Err(error), false) => return Err(bad_blob(&error)),
     }
-    select(context, address);
     Ok(Status::Success)
 }
 
 /// Makes the tree at `address` the working tree, and says so.
 pub(super) fn select(context: &mut Context, address: PhysAddr) {
+    work_on(context, address);
+    context.say(format_args!("Working FDT set to {:x}", address.get()));
+}
+
+fn work_on(context: &mut Context, address: PhysAddr) {
     context.working_tree = Some(address);
     context.env.set_hex("fdtaddr", address.get());
-    context.say(format_args!("Working FDT set to {:x}", address.get()));
 }
 
 fn expand(context: &mut Context, address: PhysAddr, size: u64) -> CommandResult {

@@ -540,6 +540,16 @@ fn another_blob_at_the_same_place_is_seen() {
 }
 
 #[test]
+fn a_quiet_addr_says_nothing() {
+    let mut bench = Bench::bare();
+    assert_eq!(bench.type_line("addr -q 42000000"), "");
+    assert_eq!(bench.type_line("addr"), "Working fdt: 42000000\n");
+    let args = ["fdt", "addr", "-q", "43000000"].map(ToString::to_string);
+    assert_eq!((COMMAND.run)(&mut bench.context, &args), Ok(Status::Failure));
+    assert_eq!(bench.wire.take_output(), "");
+}
+
+#[test]
 fn the_loaders_own_tree_is_named() {
     let mut bench = Bench::new();
     assert_eq!(bench.refused("addr -c"), "the loader was given no devicetree");

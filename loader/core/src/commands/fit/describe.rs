@@ -139,6 +139,9 @@ fn configuration(configuration: &Configuration<'_>) -> Vec<String> {
     ];
     let description = configuration.description().unwrap_or(UNAVAILABLE);
     let mut lines = Vec::from([format!("  Description:  {description}")]);
+    if configuration.names(Use::KERNEL).next().is_none() {
+        lines.push(format!("  Kernel:       {UNAVAILABLE}"));
+    }
     for (title, property) in USES {
         for (index, name) in configuration.names(Use(property)).enumerate() {
             let title = if index == 0 { title } else { "" };

@@ -37,7 +37,7 @@ pub(super) struct Selector {
 pub(super) enum Part {
     /// What the default configuration says.
     Default,
-    /// This image.
+    /// This image; the default one if the name is empty, for who has such a thing.
     Image(String),
     /// What this configuration says. More of them may follow, each behind a `#`: their device trees are overlays.
     Configuration(String),
@@ -61,11 +61,10 @@ impl Selector {
     }
 }
 
-/// The part behind a `:` or `#`. An empty name is the default.
+/// The part behind a `:` or `#`. Behind a `#` an empty name is the default configuration.
 fn named(rest: &str) -> Part {
-    let image = rest.strip_prefix(':').filter(|name| !name.is_empty());
     let configuration = rest.strip_prefix('#').filter(|name| !name.is_empty());
-    match (image, configuration) {
+    match (rest.strip_prefix(':'), configuration) {
         (Some(name), _) => Part::Image(name.into()),
         (_, Some(name)) => Part::Configuration(name.into()),
         _ => Part::Default,

@@ -72,6 +72,20 @@ ran=1
 ",
         );
     }
+    let mut tree = Tree::parse(LINUX).unwrap();
+    let images = tree.find("/images").unwrap();
+    tree.set_strings(images, "default", &["script-2"]).unwrap();
+    let mut bench = loaded("default.fit", &tree.emit(0).unwrap());
+    bench.dialogue(
+        "\
+=> source
+## Executing script at 40000000
+crc32+ script of the FIT
+=> source 40000000:
+## Executing script at 40000000
+sha384+ sha512+ the other script
+",
+    );
     let mut bench = loaded("old.fit", OLD);
     bench.dialogue(
         "\
@@ -138,7 +152,8 @@ sha256+ crc32+    Uncompressing part 0 ... OK
 filesize=2000
 => imxtract 40000000 script-1; printenv filesize
 ## Copying 'script-1' subimage from FIT image at 40000000 ...
-crc32+ filesize=24
+crc32+ 
+filesize=24
 ",
         );
         assert_eq!(bytes(&bench, 0x4010_0000, RAMDISK.len()), RAMDISK);
@@ -272,6 +287,10 @@ fn iminfo_describes_and_verifies() {
      Kernel:       kernel-1
      FDT:          fdt-1
      Loadables:    module-1
+    Configuration 2 (conf-3)
+     Description:  An overlay
+     Kernel:       unavailable
+     FDT:          fdt-2
 ";
     assert!(output.contains(expected), "{output}");
     assert!(
