@@ -177,7 +177,7 @@ pub fn env_import(data: &[u8]) {
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
     let out = format!("{OUTPUT:x}");
-    if let Some(Ok(Status::Success)) = command(&mut context, &["env", "export", "-b", &out]) {
+    if let Some(Ok(Status::Success)) = command(&mut context, &["env", "export", "-b", "-s", "20000", &out]) {
         let size = context.env.get("filesize").unwrap_or_default().to_owned();
         let result = command(&mut context, &["env", "import", "-d", "-b", &out, &size]);
         assert_eq!(

@@ -44,7 +44,8 @@ pub(super) fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         words => format!("{} ", words.join(" ")),
     };
     let answer: String = read_line(context, &prompt, "")?.chars().take(size).collect();
-    setenv::run(context, &["setenv".into(), name.clone(), answer])
+    let answer = Some(answer.as_str()).filter(|answer| !answer.is_empty());
+    setenv::assign(context, name, (answer, false))
 }
 
 #[cfg(test)]

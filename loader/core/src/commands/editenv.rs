@@ -24,7 +24,8 @@ pub(super) fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     };
     let value = context.env.get(name).map(String::from).unwrap_or_default();
     let value = read_line(context, "edit: ", &value)?;
-    setenv::run(context, &["setenv".into(), name.clone(), value])
+    let value = Some(value.as_str()).filter(|value| !value.is_empty());
+    setenv::assign(context, name, (value, false))
 }
 
 #[cfg(test)]

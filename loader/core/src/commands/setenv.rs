@@ -40,17 +40,20 @@ pub(super) fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         )));
     }
     let value = (!words.is_empty()).then(|| words.join(" "));
-    context
-        .set_variable(name, value.as_deref(), force)
-        .map_err(|error| match error {
-            EnvError::BadName { .. } | EnvError::BadValue { .. } | EnvError::Full { .. } | EnvError::TooMany { .. } => {
-                CommandError::failed(alloc::format!("## Error: {error}"))
-            }
-            flags => flags.into(),
-        })?;
+    assign(context, name, (value.as_deref(), force))
+}
+
+/// Sets the variable, or unsets it, with the words that a person is told if that cannot be.
+pub(super) fn assign(context: &mut Context, name: &str, (value, force): (Option<&str>, bool)) -> CommandResult {
+    context.set_variable(name, value, force).map_err(|error| match error {
+        EnvError::BadName { .. } | EnvError::BadValue { .. } | EnvError::Full { .. } | EnvError::TooMany { .. } => {
+            CommandError::failed(alloc::format!("## Error: {error}"))
+        }
+        flags => flags.into(),
+    })?;
     if name == flags::FLAGS_VARIABLE {
         let list = value.unwrap_or_default();
-        flags::unknown(&list).for_each(|unknown| context.say(format_args!("{unknown}")));
+        flags::unknown(list).for_each(|unknown| context.say(format_args!("{unknown}")));
     }
     Ok(Status::Success)
 }

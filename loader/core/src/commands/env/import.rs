@@ -9,6 +9,7 @@ use hal::PhysAddr;
 use super::{SubCommand, options};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
+use crate::env::flags::FLAGS_VARIABLE;
 use crate::env::format::{self, Change, Entries, Header, Separator};
 use crate::env::persist::LeftOut;
 
@@ -59,8 +60,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         (Form::Text, false) => Separator::Newline,
         (Form::Binary | Form::Checksum, _) => Separator::Zero,
     };
-    let deletes = chosen.delete.then_some(());
-    apply(context, Entries::new(bytes, separator), (deletes, names));
+    apply(context, Entries::new(bytes, separator), (chosen.delete, names));
     Ok(Status::Success)
 }
 
@@ -143,21 +143,25 @@ fn content(bytes: &[u8], form: Form) -> Result<&[u8], CommandError> {
     Ok(bytes.get(header.size()..).unwrap_or_default())
 }
 
-/// Changes the environment as the entries say, those among `names` if there are any.
-fn apply(context: &mut Context, entries: Entries<'_>, (deletes, names): (Option<()>, Args<'_>)) {
-    if deletes.is_some() && names.is_empty() {
+/// Changes the environment as the entries say, those among `names` if there are any. Flags that come with them hold afterwards.
+fn apply(context: &mut Context, entries: Entries<'_>, (deletes, names): (bool, Args<'_>)) {
+    if deletes && names.is_empty() {
         context.env = Environment::default();
     }
+    let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
     let mut left_out = LeftOut::default();
     let mut seen = BTreeSet::new();
+    let mut flags = None;
     for entry in entries {
-        let wanted = |name: &str| names.is_empty() || names.iter().any(|wanted| wanted == name);
         match entry {
             Ok(Change::Set { name, value }) if wanted(name) => {
                 if !names.is_empty() {
                     seen.insert(name.to_string());
                 }
-                set(context, name, &value, false);
+                match name {
+                    FLAGS_VARIABLE => flags = Some(value),
+                    name => set(context, name, &value, false),
+                }
             }
             Ok(Change::Unset { name }) if wanted(name) => {
                 if let Err(error) = context.set_variable(name, None, false) {
@@ -169,10 +173,11 @@ fn apply(context: &mut Context, entries: Entries<'_>, (deletes, names): (Option<
         }
     }
     left_out.tell(context);
-    if deletes.is_some() {
-        for name in names.iter().filter(|name| !seen.contains(name.as_str())) {
-            remove(context, name, false);
-        }
+    for name in names.iter().filter(|name| deletes && !seen.contains(name.as_str())) {
+        remove(context, name, false);
+    }
+    if let Some(flags) = flags {
+        set(context, FLAGS_VARIABLE, &flags, false);
     }
 }
 

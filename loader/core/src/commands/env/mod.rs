@@ -14,7 +14,7 @@ mod info;
 mod load;
 mod select;
 
-use super::{Command, eraseenv, grepenv, printenv, run, saveenv, setenv};
+use super::{Command, askenv, editenv, eraseenv, grepenv, printenv, run, saveenv, setenv};
 use crate::context::{Args, CommandError, CommandResult, Context};
 
 /// A sub-command of `env`.
@@ -27,8 +27,10 @@ struct SubCommand {
 }
 
 const SUB_COMMANDS: &[SubCommand] = &[
+    shared("ask", askenv::run),
     default::COMMAND,
     delete::COMMAND,
+    shared("edit", editenv::run),
     shared("erase", eraseenv::run),
     exists::COMMAND,
     export::COMMAND,
@@ -55,14 +57,16 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "environment handling commands",
     usage: "\
+ask name [message] [size] - ask for a variable's value
 default [-k] -a - go back to the board's own environment; -k keeps what is not in it
 default [-f] name ... - set the variables as they are in the board's own environment
 delete [-f] name ... - unset the variables
+edit name - edit a variable's value
 erase - erase what was saved
 exists name - ask whether the variable is set
 export [-t | -b | -c] [-s size] addr [name ...] - write variables to memory: text, binary, or with a checksum
 flags - show what variables may hold and who may change them
-grep [-n | -v | -b] string ... - print the variables with the string in name, value, or either
+grep [-e] [-n | -v | -b] string ... - print the variables with the string in name, value, or either
 import [-d] [-t [-r] | -b | -c] addr [size | -] [name ...] - take variables from memory
 indirect to from [default] - set one variable to the value of another
 info [-d] [-p] [-q] - say whether the environment is the default one, and whether it can be saved

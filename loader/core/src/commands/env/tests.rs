@@ -91,7 +91,7 @@ fn wrong_arguments_show_the_usage() {
     ] {
         let answer = bench.enter(wrong);
         assert!(
-            answer.starts_with("env - environment handling commands\n\nUsage:\nenv default"),
+            answer.starts_with("env - environment handling commands\n\nUsage:\nenv ask"),
             "{wrong}: {answer}"
         );
     }
