@@ -5,6 +5,7 @@ mod platform;
 
 use alloc::collections::VecDeque;
 use alloc::rc::Rc;
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
@@ -143,14 +144,18 @@ pub enum SystemEvent {
     PowerOff,
     /// A bus write of a value.
     Write(PhysAddr, Width, u64),
+    /// Instructions made visible.
+    SyncInstructions(Region),
+    /// A program called with its words.
+    Call(PhysAddr, Vec<String>),
     /// A fault on purpose.
     Fault(Fault),
     /// The jump.
     HandOver(HandOver),
 }
 
-/// A machine that records what it is asked to do. Clones share the record. Every bus read answers with the address itself
-/// inside [`FakeSystem::DEVICE`], and faults elsewhere.
+/// A machine that records what it is asked to do. Clones share the record. Every bus read answers with the address itself,
+/// as much of it as fits the access, inside [`FakeSystem::DEVICE`], and faults elsewhere.
 #[derive(Clone, Debug)]
 pub struct FakeSystem {
     level: ExceptionLevel,
@@ -209,7 +214,8 @@ impl System for FakeSystem {
     }
 
     fn bus_read(&mut self, address: PhysAddr, width: Width) -> Result<u64, BusFault> {
-        Self::check(address, width).map(|()| address.get())
+        let digits = u64::MAX >> u64::BITS.saturating_sub(width.bits());
+        Self::check(address, width).map(|()| address.get() & digits)
     }
 
     fn bus_write(&mut self, address: PhysAddr, width: Width, value: u64) -> Result<(), BusFault> {
@@ -218,7 +224,15 @@ impl System for FakeSystem {
         Ok(())
     }
 
-    fn sync_instructions(&mut self, _region: Region) {}
+    fn sync_instructions(&mut self, region: Region) {
+        self.events.borrow_mut().push(SystemEvent::SyncInstructions(region));
+    }
+
+    /// As if the program returned the number of its words.
+    fn call(&mut self, entry: PhysAddr, words: &[String]) -> Result<u64, &'static str> {
+        self.events.borrow_mut().push(SystemEvent::Call(entry, words.to_vec()));
+        Ok(u64::try_from(words.len()).unwrap_or(u64::MAX))
+    }
 
     fn provoke(&mut self, fault: Fault) {
         self.events.borrow_mut().push(SystemEvent::Fault(fault));

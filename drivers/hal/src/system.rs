@@ -1,5 +1,6 @@
 //! What the processor and its firmware do for the loader: reset, bus accesses that may fault, and the jump.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -45,6 +46,17 @@ impl Width {
             Self::Half => 2,
             Self::Word => 4,
             Self::Double => 8,
+        }
+    }
+
+    /// The width in bits: 8, 16, 32 or 64.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Byte => 8,
+            Self::Half => 16,
+            Self::Word => 32,
+            Self::Double => 64,
         }
     }
 }
@@ -117,6 +129,13 @@ pub trait System {
 
     /// Makes code that was written to `region` visible to instruction fetch.
     fn sync_instructions(&mut self, region: Region);
+
+    /// Calls the program at `entry`, whose instructions were made visible, with the number of `words` in `x0` and the address of an array of
+    /// pointers to them, each ended by a zero, in `x1`. Gives what it returns in `x0`.
+    ///
+    /// # Errors
+    /// A sentence, if this machine cannot.
+    fn call(&mut self, entry: PhysAddr, words: &[String]) -> Result<u64, &'static str>;
 
     /// Makes `fault` happen. Returns only if nothing came of it.
     fn provoke(&mut self, fault: Fault);

@@ -96,6 +96,9 @@ impl Claim {
     }
 }
 
+/// How much of a copy goes over the heap at a time, where it cannot go straight.
+const BOUNCE: u64 = 64 * 1024;
+
 /// The memory map.
 pub struct Memory {
     ram: Box<dyn Ram>,
@@ -223,6 +226,15 @@ impl Memory {
     /// [`MemoryError::BeyondClaim`] if they do not fit.
     pub fn write(&mut self, claim: &Claim, offset: u64, bytes: &[u8]) -> Result<(), MemoryError> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.claimed_mut(claim, offset, len)?.copy_from_slice(bytes);
+        Ok(())
+    }
+
+    /// `len` bytes at `offset` from the claim's start, to write in place.
+    ///
+    /// # Errors
+    /// [`MemoryError::BeyondClaim`] if they do not fit.
+    pub fn claimed_mut(&mut self, claim: &Claim, offset: u64, len: u64) -> Result<&mut [u8], MemoryError> {
         let beyond = MemoryError::BeyondClaim {
             start: claim.region.start(),
             room: claim.region.len(),
@@ -230,7 +242,34 @@ impl Memory {
             len,
         };
         let part = claim.region.slice(offset, len).ok_or_else(|| beyond.clone())?;
-        self.ram.bytes_mut(part).ok_or(beyond)?.copy_from_slice(bytes);
+        self.ram.bytes_mut(part).ok_or(beyond)
+    }
+
+    /// Copies all bytes of `from` to `offset` from the claim's start. They may overlap: what arrives is what lay there before.
+    ///
+    /// # Errors
+    /// [`MemoryError::BeyondClaim`] if they do not fit, [`MemoryError::NotRam`] if `from` cannot be read.
+    pub fn copy(&mut self, claim: &Claim, offset: u64, from: Region) -> Result<(), MemoryError> {
+        let to = claim.region.slice(offset, from.len());
+        let both = to.and_then(|to| Region::from_bounds(from.start().min(to.start()), from.end().max(to.end())));
+        let within = |both: Region, part: PhysAddr| usize::try_from(part.get().checked_sub(both.start().get())?).ok();
+        if let Some((to, both)) = to.zip(both)
+            && let Some(room) = self.ram.bytes_mut(both)
+            && let Some((source, target)) = within(both, from.start()).zip(within(both, to.start()))
+            && let Some(end) = within(both, from.end())
+        {
+            room.copy_within(source..end, target);
+            return Ok(());
+        }
+        // Something that is not to be touched lies between the two, so they do not overlap.
+        let mut done = 0;
+        while let Some(rest) = from.len().checked_sub(done).filter(|rest| *rest > 0) {
+            let len = rest.min(BOUNCE);
+            let part = from.slice(done, len).unwrap_or(from);
+            let bytes = self.bytes(part)?.to_vec();
+            self.write(claim, offset.saturating_add(done), &bytes)?;
+            done = done.saturating_add(len);
+        }
         Ok(())
     }
 

@@ -15,11 +15,12 @@ use loader_core::net::Network;
 
 use crate::clock::GenericTimer;
 use crate::layout::Layout;
+use crate::mmu::{Map, Purpose};
 use crate::platform::Hardware;
 use crate::ram::PhysicalRam;
 use crate::ram_map::RamMap;
 use crate::system::Machine;
-use crate::{board, console, mmu, psci};
+use crate::{board, console, psci};
 
 /// Room that the copy of the machine's tree has to grow, so that `fdt set` works on it.
 const TREE_SLACK: usize = 0x1_0000;
@@ -30,12 +31,15 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let tree = Tree::parse(blob).unwrap_or_else(|error| panic!("the device tree at {device_tree:#x}: {error}"));
     psci::init(&tree);
     let ram = RamMap::read(&tree).unwrap_or_else(|error| panic!("the device tree's memory: {error}"));
-    mmu::activate(&ram, layout).unwrap_or_else(|error| panic!("the memory map: {error}"));
+    let map = Map::new(&ram, layout, Purpose::Loader).unwrap_or_else(|error| panic!("the memory map: {error}"));
+    map.activate();
     let clock = clock(&tree);
     let console = console::open(&tree, Rc::clone(&clock));
     let devices = devices::probe::probe(&tree.devices(), &Hardware::new(&ram, Rc::clone(&clock)));
     let terminal = Terminal::new(console);
-    let mut context = Context::new(terminal, clock, memory(&ram, layout), Box::new(Machine));
+    let memory = memory(&ram, layout);
+    let machine = Machine::new(ram, *layout, map);
+    let mut context = Context::new(terminal, clock, memory, Box::new(machine));
     context.default_env = Environment::from_defaults(board::ENVIRONMENT);
     context.persistence = Persistence::open(board::ENVIRONMENT_PLACE, devices.flashes);
     repl::print_banner(&mut context);

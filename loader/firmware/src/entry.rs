@@ -21,12 +21,12 @@ global_asm!(include_str!("exceptions.s"), options(raw));
 global_asm!(include_str!("memory.s"), options(raw));
 
 unsafe extern "C" {
-    /// Loads the translation table at `root`: see `entry.s`.
+    /// Loads the translation table at `root`, and sets the bit of SCTLR that `protection` has, which is WXN or none: see `entry.s`.
     ///
     /// # Safety
-    /// The table maps the code, the stacks and all data that the program uses as they are mapped now, or with fewer rights
+    /// The table maps the code, the stacks and all data that the program uses as they are mapped now, or with other rights
     /// that still suffice, and lives for ever.
-    pub(crate) fn switch_map(root: u64);
+    pub(crate) fn switch_map(root: u64, protection: u64);
 
     /// Leaves for `entry` with the MMU and the caches off.
     ///

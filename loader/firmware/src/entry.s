@@ -322,10 +322,12 @@ show_tree:
     str     x3, [x0, x1, lsl #3]
 1:  ret
 
-// fn switch_map(root: u64): loads the final translation table. MMU off in between, since block sizes change
-// (break-before-make, Arm ARM D8.16); the code is identity-mapped in both maps and touches no memory meanwhile.
+// fn switch_map(root: u64, protection: u64): loads a translation table, with SCTLR_ELx.WXN as in `protection`. MMU off in between,
+// since block sizes change (break-before-make, Arm ARM D8.16); the code is identity-mapped in both maps and touches no memory
+// meanwhile.
     .global switch_map
 switch_map:
+    mov     x4, x1
     dsb     sy
     mrs     x5, currentel
     cmp     x5, #(2 << 2)
@@ -343,7 +345,8 @@ switch_map:
     tlbi    alle2
     dsb     sy
     isb
-    orr     x1, x1, #(1 << 19)      // WXN: nothing writable is executable
+    bic     x1, x1, #(1 << 19)
+    orr     x1, x1, x4
     msr     sctlr_el2, x1
     isb
     ret
@@ -360,7 +363,8 @@ switch_map:
     tlbi    vmalle1
     dsb     sy
     isb
-    orr     x1, x1, #(1 << 19)
+    bic     x1, x1, #(1 << 19)
+    orr     x1, x1, x4
     msr     sctlr_el1, x1
     isb
     ret

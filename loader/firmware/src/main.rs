@@ -11,6 +11,7 @@ mod board;
 mod bring_up;
 mod bus;
 mod cache;
+mod call;
 mod clock;
 mod console;
 mod dma;

@@ -1,4 +1,5 @@
-//! The final identity map: code read-execute, constants read-only, everything else execute-never, guard pages unmapped.
+//! The final identity map: code read-execute, constants read-only, everything else execute-never, guard pages unmapped. And the map
+//! under which a program runs that `go` calls: the same, but RAM outside the loader may be executed.
 
 use aarch64_cpu::registers::{CurrentEL, Readable};
 use aarch64_paging::MapError;
@@ -25,6 +26,7 @@ struct Rights<A> {
     read_write: A,
     read_only: A,
     execute: A,
+    read_write_execute: A,
     unmapped: A,
 }
 
@@ -41,6 +43,7 @@ const EL2: Rights<El23Attributes> = {
         read_write: normal.union(El23Attributes::XN),
         read_only: normal.union(El23Attributes::XN).union(El23Attributes::READ_ONLY),
         execute: normal.union(El23Attributes::READ_ONLY),
+        read_write_execute: normal,
         unmapped: El23Attributes::empty(),
     }
 };
@@ -56,27 +59,77 @@ const EL1: Rights<El1Attributes> = {
         read_write: normal.union(never),
         read_only: normal.union(never).union(El1Attributes::READ_ONLY),
         execute: normal.union(El1Attributes::UXN).union(El1Attributes::READ_ONLY),
+        read_write_execute: normal.union(El1Attributes::UXN),
         unmapped: El1Attributes::empty(),
     }
 };
 
-/// Builds the map for `ram` and the loader at `layout`, and switches to it.
-///
-/// # Errors
-/// [`MapError`] if a bank lies beyond 48 bits.
-pub(crate) fn activate(ram: &RamMap, layout: &Layout) -> Result<(), MapError> {
-    let root = if CurrentEL.read(CurrentEL::EL) == 2 {
-        build(IdMap::new(ROOT_LEVEL, El2), &EL2, ram, layout)?
-    } else {
-        build(IdMap::with_asid(ASID, ROOT_LEVEL, El1And0), &EL1, ram, layout)?
-    };
-    // SAFETY: the map holds the loader's region with the rights that its parts need and all other RAM read-write; `build`
-    // leaked it, so it lives for ever.
-    unsafe { switch_map(root) };
-    Ok(())
+/// What a map is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// The loader itself: nothing that can be written can be executed.
+    Loader,
+    /// A program in RAM that the loader calls.
+    Program,
 }
 
-fn build<R>(mut map: IdMap<R>, rights: &Rights<R::Attributes>, ram: &RamMap, layout: &Layout) -> Result<u64, MapError>
+/// A map that was built: it lives for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Map {
+    root: u64,
+    protection: u64,
+}
+
+impl Map {
+    /// Builds a map for `ram` and the loader at `layout`.
+    ///
+    /// # Errors
+    /// [`MapError`] if a bank lies beyond 48 bits.
+    pub(crate) fn new(ram: &RamMap, layout: &Layout, purpose: Purpose) -> Result<Self, MapError> {
+        /// SCTLR_ELx.WXN: nothing writable is executable.
+        const WRITE_EXECUTE_NEVER: u64 = 1 << 19;
+        let root = if CurrentEL.read(CurrentEL::EL) == 2 {
+            build(IdMap::new(ROOT_LEVEL, El2), &EL2.of(purpose), ram, layout)?
+        } else {
+            build(
+                IdMap::with_asid(ASID, ROOT_LEVEL, El1And0),
+                &EL1.of(purpose),
+                ram,
+                layout,
+            )?
+        };
+        let protection = match purpose {
+            Purpose::Loader => WRITE_EXECUTE_NEVER,
+            Purpose::Program => 0,
+        };
+        Ok(Self { root, protection })
+    }
+
+    /// Switches to the map.
+    pub(crate) fn activate(self) {
+        // SAFETY: each map holds the loader's region with the rights that its parts need and all other RAM read-write; `build`
+        // leaked it, so it lives for ever.
+        unsafe { switch_map(self.root, self.protection) };
+    }
+}
+
+impl<A: Copy> Rights<A> {
+    /// With RAM outside the loader as the purpose needs it.
+    fn of(self, purpose: Purpose) -> (Self, A) {
+        let ram = match purpose {
+            Purpose::Loader => self.read_write,
+            Purpose::Program => self.read_write_execute,
+        };
+        (self, ram)
+    }
+}
+
+fn build<R>(
+    mut map: IdMap<R>,
+    (rights, free): &(Rights<R::Attributes>, R::Attributes),
+    ram: &RamMap,
+    layout: &Layout,
+) -> Result<u64, MapError>
 where
     R: TranslationRegime,
     R::Attributes: PagingAttributes,
@@ -85,7 +138,7 @@ where
     // Not page 0: a null pointer must fault.
     set((PAGE, DEVICE_END), rights.device)?;
     for bank in &ram.banks {
-        set(pages(*bank), rights.read_write)?;
+        set(pages(*bank), *free)?;
     }
     for reserved in ram.reserved.iter().filter(|reserved| reserved.no_map) {
         set(pages(reserved.region), rights.unmapped)?;

@@ -1,14 +1,49 @@
 //! The machine as the loader core sees it.
 
+use alloc::string::String;
+
 use aarch64_cpu::registers::{CurrentEL, Readable};
+use aarch64_paging::MapError;
 use hal::system::BusFault;
 use hal::{ExceptionLevel, Fault, HandOver, PhysAddr, Region, System, Width};
 
 use crate::entry::jump;
-use crate::{bus, cache, provoke, psci};
+use crate::layout::Layout;
+use crate::mmu::{Map, Purpose};
+use crate::ram_map::RamMap;
+use crate::{bus, cache, call, provoke, psci};
 
 /// The processor that runs the loader, and its firmware.
-pub(crate) struct Machine;
+pub(crate) struct Machine {
+    ram: RamMap,
+    layout: Layout,
+    /// The loader's own map, which is active.
+    map: Map,
+    /// The map for programs, once there was one.
+    program_map: Option<Map>,
+}
+
+impl Machine {
+    /// The machine with this RAM and the loader at `layout`; `map` is active.
+    pub(crate) fn new(ram: RamMap, layout: Layout, map: Map) -> Self {
+        Self {
+            ram,
+            layout,
+            map,
+            program_map: None,
+        }
+    }
+
+    /// The map for programs, built when it is asked for first: it stays.
+    fn program_map(&mut self) -> Result<Map, MapError> {
+        if let Some(map) = self.program_map {
+            return Ok(map);
+        }
+        let map = Map::new(&self.ram, &self.layout, Purpose::Program)?;
+        self.program_map = Some(map);
+        Ok(map)
+    }
+}
 
 impl System for Machine {
     fn exception_level(&self) -> ExceptionLevel {
@@ -37,6 +72,14 @@ impl System for Machine {
 
     fn sync_instructions(&mut self, region: Region) {
         cache::sync_instructions(region);
+    }
+
+    fn call(&mut self, entry: PhysAddr, words: &[String]) -> Result<u64, &'static str> {
+        let map = self.program_map().map_err(|_| "RAM could not be mapped executable")?;
+        map.activate();
+        let returned = call::call(entry, words);
+        self.map.activate();
+        Ok(returned)
     }
 
     fn provoke(&mut self, fault: Fault) {

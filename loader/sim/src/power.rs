@@ -81,6 +81,11 @@ impl System for Processor {
 
     fn sync_instructions(&mut self, _region: Region) {}
 
+    /// The host cannot run what is made for the machine.
+    fn call(&mut self, _entry: PhysAddr, _words: &[String]) -> Result<u64, &'static str> {
+        Err("The simulation runs no programs of the machine.")
+    }
+
     /// There is no code here that could fault.
     fn provoke(&mut self, _fault: Fault) {}
 

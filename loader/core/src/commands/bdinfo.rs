@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Command;
@@ -13,11 +14,14 @@ pub(crate) const COMMAND: Command = Command {
     summary: "print what the machine is",
     usage: "",
     help: "Prints the banks of RAM in the form that U-Boot's clients read, and what is reserved in them; the exception level;\n\
-        the network addresses; and where the device tree of the loader itself is.",
+        where the loader is; the network addresses; and where the device tree of the loader itself is.",
     examples: &["bdinfo"],
     repeatable: true,
     run,
 };
+
+/// The owner of the loader's own region, as the firmware reserves it.
+const LOADER: &str = "the loader";
 
 fn run(context: &mut Context, _args: Args<'_>) -> CommandResult {
     for line in lines(context) {
@@ -27,7 +31,7 @@ fn run(context: &mut Context, _args: Args<'_>) -> CommandResult {
 }
 
 fn lines(context: &Context) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut lines = vec![format!("boot_params = {:#018x}", 0)];
     for (index, bank) in context.memory.banks().iter().enumerate() {
         lines.push(format!("DRAM bank   = {index:#018x}"));
         lines.push(format!("-> start    = {:#018x}", bank.start().get()));
@@ -35,6 +39,12 @@ fn lines(context: &Context) -> Vec<String> {
     }
     for reservation in context.memory.reservations() {
         lines.push(format!("reserved    = {} {}", reservation.region, reservation.owner));
+    }
+    // The image is linked to address 0, so it was moved by as much as where it is.
+    let loader = context.memory.reservations().iter().find(|hit| hit.owner == LOADER);
+    for title in ["relocaddr", "reloc off"] {
+        let base = loader.map_or(0, |hit| hit.region.start().get());
+        lines.push(format!("{title:<12}= {base:#018x}"));
     }
     lines.push(format!("level       = {}", context.system.exception_level()));
     let device = context

@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt::Write;
 
-use hal::{PhysAddr, Width};
+use hal::{PhysAddr, Region, Width};
 
 use super::Command;
-use super::access::{read, width_of};
+use super::access::{Display, based_address, check_interrupt, read, width_of};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(crate) const COMMAND: Command = Command {
@@ -25,24 +25,6 @@ pub(crate) const COMMAND: Command = Command {
 /// Bytes in a line.
 const LINE: u64 = 16;
 
-/// Where the last `md` stopped, and what it was asked for.
-#[derive(Debug)]
-pub struct Display {
-    next: PhysAddr,
-    width: Width,
-    count: u64,
-}
-
-impl Default for Display {
-    fn default() -> Self {
-        Self {
-            next: PhysAddr(0),
-            width: Width::Word,
-            count: 64,
-        }
-    }
-}
-
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     if !context.shell.repeating {
         let (address, count) = match args {
@@ -51,16 +33,14 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             _ => return Err(CommandError::Usage),
         };
         context.display.width = args.first().map_or(Ok(Width::Word), |name| width_of(name))?;
-        context.display.next = PhysAddr(context.hexadecimal(address)?);
+        context.display.next = based_address(context, address)?;
         if let Some(count) = count {
             context.display.count = context.hexadecimal(count)?;
         }
     }
     let mut left = context.display.count;
     while left > 0 {
-        if context.terminal.interrupted() {
-            return Err(CommandError::Interrupted);
-        }
+        check_interrupt(context)?;
         left = show_line(context, left)?;
     }
     Ok(Status::Success)
@@ -70,22 +50,40 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 fn show_line(context: &mut Context, left: u64) -> Result<u64, CommandError> {
     let Display { next, width, .. } = context.display;
     let objects = left.min(LINE / width.bytes());
-    let mut line = Line::new(next, width);
-    for _ in 0..objects {
-        let address = context.display.next;
+    let read = line(context, next, (objects, width));
+    let shown = read.as_ref().map_or_else(|fault| fault.0, |()| objects);
+    context.display.next = PhysAddr(next.get().wrapping_add(shown.saturating_mul(width.bytes())));
+    read.map_err(|fault| fault.1)?;
+    Ok(left.saturating_sub(objects))
+}
+
+/// Shows whole lines.
+pub(super) fn show_range(context: &mut Context, lines: Region, width: Width) -> Result<(), CommandError> {
+    let mut at = lines.start();
+    while at < lines.end() {
+        line(context, at, (LINE / width.bytes(), width)).map_err(|fault| fault.1)?;
+        at = PhysAddr(at.get().saturating_add(LINE));
+    }
+    Ok(())
+}
+
+/// Shows one line. A fault comes with the number of objects before it, which are shown.
+fn line(context: &mut Context, start: PhysAddr, (objects, width): (u64, Width)) -> Result<(), (u64, CommandError)> {
+    let mut line = Line::new(start, width);
+    for index in 0..objects {
+        let address = PhysAddr(start.get().wrapping_add(index.saturating_mul(width.bytes())));
         match read(context, address, width) {
             Ok(value) => line.push(value),
             Err(fault) => {
-                if !line.text.is_empty() {
+                if index > 0 {
                     context.say(format_args!("{}", line.finish()));
                 }
-                return Err(fault.into());
+                return Err((index, fault.into()));
             }
         }
-        context.display.next = PhysAddr(address.get().wrapping_add(width.bytes()));
     }
     context.say(format_args!("{}", line.finish()));
-    Ok(left.saturating_sub(objects))
+    Ok(())
 }
 
 struct Line {

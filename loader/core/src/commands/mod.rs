@@ -4,10 +4,20 @@
 
 mod access;
 mod askenv;
+mod base;
 mod bdinfo;
+mod boot;
 mod booti;
 mod bootm;
+mod buses;
+mod checksum;
+mod cls;
+mod cmp;
+mod coninfo;
+mod cp;
+mod crc32;
 mod date;
+mod dcache;
 mod dhcp;
 mod dns;
 mod echo;
@@ -18,9 +28,13 @@ mod exception;
 mod exit;
 mod fdt;
 mod fit;
+mod fpga;
+mod go;
 mod grepenv;
+mod hash;
 mod help;
 mod history;
+mod icache;
 mod iminfo;
 mod imxtract;
 mod itest;
@@ -28,21 +42,31 @@ mod legacy;
 mod loadb;
 mod loadx;
 mod loady;
+mod md5sum;
 mod md;
+mod meminfo;
+mod mm;
+mod ms;
+mod mtest;
 mod mw;
 mod net;
 mod network;
+mod nm;
 mod operand;
+mod panic;
 mod pause;
 mod ping;
 mod poweroff;
 mod printenv;
+mod random;
 mod reset;
 mod run;
 mod saveenv;
 mod serial;
 mod setenv;
 mod setexpr;
+mod sha1sum;
+mod sha256sum;
 mod showvar;
 mod sleep;
 mod sntp;
@@ -51,11 +75,14 @@ mod start;
 mod test;
 mod tftpboot;
 mod tftpput;
+mod time;
 mod truth;
+mod unzip;
 mod version;
+mod wdt;
 mod wget;
 
-pub use md::Display;
+pub use access::Display;
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -100,10 +127,19 @@ impl Command {
 /// All commands, sorted by name.
 pub const COMMANDS: &[Command] = &[
     askenv::COMMAND,
+    base::COMMAND,
     bdinfo::COMMAND,
+    boot::COMMAND,
+    boot::BOOTD,
     booti::COMMAND,
     bootm::COMMAND,
+    cls::COMMAND,
+    cmp::COMMAND,
+    coninfo::COMMAND,
+    cp::COMMAND,
+    crc32::COMMAND,
     date::COMMAND,
+    dcache::COMMAND,
     dhcp::COMMAND,
     dns::COMMAND,
     echo::COMMAND,
@@ -114,9 +150,13 @@ pub const COMMANDS: &[Command] = &[
     exit::COMMAND,
     truth::FALSE,
     fdt::COMMAND,
+    fpga::COMMAND,
+    go::COMMAND,
     grepenv::COMMAND,
+    hash::COMMAND,
     help::COMMAND,
     history::COMMAND,
+    icache::COMMAND,
     iminfo::COMMAND,
     imxtract::COMMAND,
     itest::COMMAND,
@@ -124,17 +164,30 @@ pub const COMMANDS: &[Command] = &[
     loadx::COMMAND,
     loady::COMMAND,
     md::COMMAND,
+    md5sum::COMMAND,
+    meminfo::COMMAND,
+    mm::COMMAND,
+    buses::MMC,
+    ms::COMMAND,
+    mtest::COMMAND,
     mw::COMMAND,
     net::COMMAND,
+    nm::COMMAND,
+    panic::COMMAND,
     pause::COMMAND,
+    buses::PCI,
     ping::COMMAND,
     poweroff::COMMAND,
     printenv::COMMAND,
+    random::COMMAND,
     reset::COMMAND,
     run::COMMAND,
     saveenv::COMMAND,
+    buses::SCSI,
     setenv::COMMAND,
     setexpr::COMMAND,
+    sha1sum::COMMAND,
+    sha256sum::COMMAND,
     showvar::COMMAND,
     sleep::COMMAND,
     sntp::COMMAND,
@@ -142,8 +195,13 @@ pub const COMMANDS: &[Command] = &[
     test::COMMAND,
     tftpboot::COMMAND,
     tftpput::COMMAND,
+    time::COMMAND,
     truth::TRUE,
+    unzip::COMMAND,
+    buses::USB,
     version::COMMAND,
+    buses::VIRTIO,
+    wdt::COMMAND,
     wget::COMMAND,
 ];
 

@@ -15,6 +15,11 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(context: &mut Context, _args: Args<'_>) -> CommandResult {
+    restart(context)
+}
+
+/// Says so, and resets. Comes back only where the firmware refuses.
+pub(super) fn restart(context: &mut Context) -> CommandResult {
     context.say(format_args!("resetting ..."));
     context.terminal.flush();
     let refusal = context.system.reset();

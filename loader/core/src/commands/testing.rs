@@ -3,12 +3,13 @@
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use hal::fakes::{FakeConsole, FakeSystem, ManualClock, VecRam};
 use hal::{ExceptionLevel, PhysAddr, Region};
 
 use crate::console::{Repl, Terminal};
-use crate::context::{Context, Status};
+use crate::context::{CommandResult, Context, Status};
 use crate::memory::Memory;
 
 /// First address of the RAM.
@@ -64,12 +65,26 @@ impl Bench {
     /// Types each line of a dialogue that follows a prompt, and compares what comes back with the lines after it.
     #[track_caller]
     pub(crate) fn dialogue(&mut self, dialogue: &str) {
-        let mut parts = dialogue.split("=> ");
-        assert_eq!(parts.next(), Some(""), "a dialogue begins with a prompt");
-        for part in parts {
+        let mut parts = dialogue.split("\n=> ").peekable();
+        let first = parts.peek().and_then(|first| first.strip_prefix("=> "));
+        assert!(first.is_some(), "a dialogue begins with a prompt");
+        while let Some(part) = parts.next() {
+            let part = part.strip_prefix("=> ").unwrap_or(part);
+            // What was split off belongs to all parts but the last.
+            let end = if parts.peek().is_some() { "\n" } else { "" };
+            let part = alloc::format!("{part}{end}");
             let (line, expected) = part.split_once('\n').unwrap();
             assert_eq!(self.enter(line), expected, "after: {line}");
         }
+    }
+
+    /// Runs one command, its words blank-separated, when Ctrl-C was typed just before.
+    pub(crate) fn interrupted(&mut self, line: &str) -> CommandResult {
+        let words: Vec<String> = line.split(' ').map(String::from).collect();
+        let name = words.first().and_then(|word| word.split('.').next());
+        let command = self.context.commands.iter().find(|command| Some(command.name) == name);
+        self.wire.type_in("\x03");
+        (command.unwrap().run)(&mut self.context, &words)
     }
 
     pub(crate) fn status(&self) -> Status {

@@ -126,10 +126,13 @@ fn bdinfo() {
     assert_eq!(
         bench.enter("bdinfo"),
         "\
+boot_params = 0x0000000000000000
 DRAM bank   = 0x0000000000000000
 -> start    = 0x0000000040000000
 -> size     = 0x0000000001000000
 reserved    = 0x40f00000..0x41000000 the loader
+relocaddr   = 0x0000000040f00000
+reloc off   = 0x0000000040f00000
 level       = EL2
 current eth = <NULL>
 ethaddr     = 52:54:00:12:34:56
