@@ -240,6 +240,42 @@ impl Console {
         self.send(format!("{line}\r").as_bytes())
     }
 
+    /// Puts a program at the other end of the console until it ends: what is printed is its standard input, and what it prints is typed.
+    ///
+    /// # Errors
+    /// [`Error::Timeout`] if it does not end in time; [`Error::Host`] if it cannot be started.
+    pub fn connect(&mut self, program: &mut Command, timeout: Duration) -> Result<ExitStatus, Error> {
+        let what = format!("{program:?} at the console");
+        program
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = host(what.clone(), program.spawn())?;
+        self.transcript.copy_to(child.stdin.take());
+        let output = child.stdout.take();
+        let input = &mut self.input;
+        let status = std::thread::scope(|scope| {
+            scope.spawn(move || output.map(|mut output| std::io::copy(&mut output, input)));
+            let status = wait_for(&mut child, timeout);
+            if !matches!(status, Ok(Some(_))) {
+                let _ = child.kill();
+                let _ = child.wait();
+            }
+            status
+        });
+        self.transcript.copy_to(None);
+        host(what.clone(), status)?.ok_or_else(|| self.late(&format!("end of {what}"), timeout))
+    }
+
+    fn late(&self, expected: &str, timeout: Duration) -> Error {
+        Error::Timeout {
+            name: self.name.clone(),
+            expected: expected.into(),
+            seconds: scaled(timeout).as_secs(),
+            tail: self.transcript.tail(TAIL),
+        }
+    }
+
     /// Stops autoboot and waits for the prompt.
     ///
     /// # Errors
@@ -266,23 +302,8 @@ impl Console {
     /// # Errors
     /// [`Error::Timeout`] if it goes on running.
     pub fn wait_end(&mut self, timeout: Duration) -> Result<ExitStatus, Error> {
-        let timeout = scaled(timeout);
-        let deadline = Instant::now() + timeout;
-        loop {
-            if let Some(status) = host("QEMU cannot be waited for", self.child.try_wait())? {
-                return Ok(status);
-            }
-            if Instant::now() >= deadline {
-                let (name, tail) = (self.name.clone(), self.transcript.tail(TAIL));
-                return Err(Error::Timeout {
-                    name,
-                    expected: "QEMU's end".into(),
-                    seconds: timeout.as_secs(),
-                    tail,
-                });
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        let status = wait_for(&mut self.child, timeout);
+        host("QEMU cannot be waited for", status)?.ok_or_else(|| self.late("QEMU's end", timeout))
     }
 
     /// Gives the monitor a QMP command and returns what it answers.
@@ -318,6 +339,18 @@ impl Drop for Console {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// How the process ended; `None` if it did not in time.
+fn wait_for(child: &mut Child, timeout: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + scaled(timeout);
+    loop {
+        let status = child.try_wait()?;
+        if status.is_some() || Instant::now() >= deadline {
+            return Ok(status);
+        }
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 

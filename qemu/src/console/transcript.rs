@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::process::ChildStdin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -11,6 +12,8 @@ struct State {
     bytes: Vec<u8>,
     log: File,
     show: bool,
+    /// A program that gets all as well.
+    copy: Option<ChildStdin>,
     /// Pipes that are still open.
     open: usize,
 }
@@ -38,6 +41,7 @@ impl Transcript {
             bytes: Vec::new(),
             log: File::create(path)?,
             show: false,
+            copy: None,
             open: 0,
         };
         Ok(Self {
@@ -56,6 +60,11 @@ impl Transcript {
 
     pub(super) fn show(&self, show: bool) {
         self.state().show = show;
+    }
+
+    /// From now on gives what comes to a program as well, or to none any more.
+    pub(super) fn copy_to(&self, program: Option<ChildStdin>) {
+        self.state().copy = program;
     }
 
     /// Appends what comes out of a pipe, in a thread of its own that ends with the pipe.
@@ -83,6 +92,13 @@ impl Transcript {
         state.bytes.extend_from_slice(bytes);
         // The file and the screen are for people: a full disk or a closed terminal must not fail a boot.
         let _ = state.log.write_all(bytes);
+        if state
+            .copy
+            .as_mut()
+            .is_some_and(|program| program.write_all(bytes).is_err())
+        {
+            state.copy = None;
+        }
         if state.show {
             let mut screen = std::io::stdout().lock();
             let _ = screen.write_all(bytes).and_then(|()| screen.flush());
