@@ -17,7 +17,9 @@ macro_rules! sessions {
     };
 }
 
-sessions!(conditions, expressions, fdt, language, setexpr);
+sessions!(
+    conditions, environment, expressions, fdt, images, language, misc, network, setexpr
+);
 
 #[cfg(feature = "qemu")]
 fn beside_u_boot(name: &str) {

@@ -14,6 +14,8 @@ const TARGETS: &[Target] = &[
     ("env_import", targets::env_import),
     ("fdt", targets::fdt),
     ("fit", targets::fit),
+    ("http", targets::http),
+    ("network", targets::network),
     ("setexpr_regex", targets::setexpr_regex),
     ("shell", targets::shell),
     ("uimage", targets::uimage),

@@ -1,6 +1,9 @@
 //! What is done with the bytes that the fuzzer makes up, and what must hold afterwards. The corpus is replayed through the same functions by
 //! `tests/tests/fuzz_corpus.rs`.
 
+#[path = "network.rs"]
+mod answers;
+
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -297,4 +300,14 @@ pub fn uimage(data: &[u8]) {
 pub fn fit(data: &[u8]) {
     image(data, "script-1");
     image(data, "conf-1");
+}
+
+/// What servers answer: DHCP, TFTP, DNS, SNTP, ping.
+pub fn network(data: &[u8]) {
+    answers::network(data);
+}
+
+/// What a web server sends.
+pub fn http(data: &[u8]) {
+    answers::http(data);
 }

@@ -13,13 +13,18 @@ pub(super) const MARK: &str = "@@";
 /// How long a line may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// How long a machine is silent that waits.
+const QUIET: Duration = Duration::from_millis(700);
+
 /// Stands behind the output of a line that did not end by itself.
 const OVERDUE: &str = "(ended by Ctrl-C)\n";
 
 pub(super) struct QemuSession {
     console: Console,
-    /// The prompt, or the one of a line that is not complete, at the very end of the output.
+    /// The prompt at the start of a line, or the one of a line that is not complete, at the very end of the output.
     prompt: Regex,
+    /// The prompt behind output that has no line end; what a command prints may look like it until the rest has come.
+    weak_prompt: Regex,
     /// As `prompt`, or a question.
     question: Regex,
     status: Regex,
@@ -53,8 +58,9 @@ impl QemuSession {
         }
         Self {
             console,
-            prompt: regex(r"(?s-u)^.*?(=> |\n> )\z"),
-            question: regex(r"(?s-u)^.*?(=> |\n> | \? )\z"),
+            prompt: regex(r"(?s-u)^.*?\n(=> |> )\z"),
+            weak_prompt: regex(r"(?s-u)^.*?=> \z"),
+            question: regex(r"(?s-u)^.*?(\n=> |\n> | \? |: )\z"),
             status: regex(&format!(r"(?s-u)^echo \$\? {MARK}\r*\n(\S+) {MARK}\r*\n=> \z")),
         }
     }
@@ -63,16 +69,19 @@ impl QemuSession {
     fn enter(&mut self, line: &str, last: bool) -> Result<String, String> {
         self.type_in(format!("{line}\r").as_bytes())?;
         let end = if last { &self.prompt } else { &self.question };
-        match self.console.expect_regex(end, PATIENCE) {
-            Ok(groups) => Ok(groups.into_iter().next().unwrap_or_default()),
-            Err(_) => Ok(self.interrupt()? + OVERDUE),
+        let tries = [(end, QUIET), (&self.weak_prompt, QUIET), (end, PATIENCE)];
+        for (end, patience) in tries {
+            if let Ok(groups) = self.console.expect_regex(end, patience) {
+                return Ok(groups.into_iter().next().unwrap_or_default());
+            }
         }
+        Ok(self.interrupt()? + OVERDUE)
     }
 
     /// Types Ctrl-C and waits for the prompt.
     fn interrupt(&mut self) -> Result<String, String> {
         self.type_in(b"\x03")?;
-        let groups = self.console.expect_regex(&self.prompt, PATIENCE);
+        let groups = self.console.expect_regex(&self.weak_prompt, PATIENCE);
         let groups = groups.map_err(|_| format!("no prompt within {} s, Ctrl-C or not", PATIENCE.as_secs()))?;
         Ok(groups.into_iter().next().unwrap_or_default())
     }

@@ -21,7 +21,7 @@ impl SimSession {
         for (name, value) in ENVIRONMENT {
             machine.enter(&format!("setenv {name} {value}"));
         }
-        machine.enter("mw.q 40200000 0 200000");
+        machine.enter("mw.q 40200000 0 80000");
         Self(machine)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::console::VERSION;
-use crate::context::{Args, CommandResult, Context, Status};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(crate) const COMMAND: Command = Command {
     name: "version",
@@ -15,7 +15,10 @@ pub(crate) const COMMAND: Command = Command {
     run,
 };
 
-fn run(context: &mut Context, _args: Args<'_>) -> CommandResult {
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    if args.len() > 1 {
+        return Err(CommandError::Usage);
+    }
     context.say(format_args!("{VERSION}"));
     Ok(Status::Success)
 }
