@@ -113,7 +113,7 @@ fn pci_driver_for(id: (u16, u16)) -> Option<&'static PciProbe> {
 }
 
 fn cfi_flash(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    for (region, flash) in node.reg.iter().zip(cfi::find(node, platform)?) {
+    for (region, flash) in cfi::find(node, platform)? {
         match flash {
             Ok(flash) => devices.flashes.push(Box::new(flash)),
             Err(error) => {

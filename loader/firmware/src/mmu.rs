@@ -17,7 +17,8 @@ const ROOT_LEVEL: usize = 0;
 /// Everything below is device memory unless it is RAM: 40-bit addresses, which all boards' devices fit.
 pub(crate) const DEVICE_END: usize = 1 << 40;
 const ASID: usize = 0;
-const PAGE: usize = 4096;
+/// Nothing below is mapped.
+pub(crate) const PAGE: usize = 4096;
 
 /// The attributes of one translation regime.
 #[derive(Clone, Copy)]

@@ -11,7 +11,7 @@ use hal::{Clock, Region};
 
 use crate::dma::DmaBlock;
 use crate::mmio::Mmio;
-use crate::mmu::DEVICE_END;
+use crate::mmu::{DEVICE_END, PAGE};
 use crate::ram_map::RamMap;
 
 /// The machine as drivers see it.
@@ -32,8 +32,10 @@ impl Hardware {
 
 impl Platform for Hardware {
     fn map(&self, region: Region) -> Option<Box<dyn Registers>> {
-        let is_device = region.end().get() <= DEVICE_END as u64 && !self.ram.iter().any(|bank| bank.overlaps(region));
-        // SAFETY: below DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
+        // Page 0 is not mapped: a null pointer must fault. What is there is the flash that the loader may have been started from.
+        let mapped = region.start().get() >= PAGE as u64 && region.end().get() <= DEVICE_END as u64;
+        let is_device = mapped && !self.ram.iter().any(|bank| bank.overlaps(region));
+        // SAFETY: from PAGE to DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
         is_device.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
     }
 

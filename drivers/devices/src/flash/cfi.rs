@@ -12,6 +12,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::ops::Range;
 use core::time::Duration;
 
@@ -55,9 +56,6 @@ mod status {
 /// Why a flash is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CfiError {
-    /// The node's registers are RAM, or nowhere.
-    #[error("its reg is no place for a device")]
-    NoRegisters,
     /// Not a width of 1, 2 or 4 bytes.
     #[error("its bank-width of {0} bytes is none of 1, 2 and 4")]
     BankWidth(u32),
@@ -180,11 +178,15 @@ pub struct CfiFlash {
     clock: Rc<dyn Clock>,
 }
 
-/// The flashes of a node, one for each of its regions: what was found, or why it is not used.
+/// A region of a node, and the flash in it or why it is not used.
+pub type Found = (Region, Result<CfiFlash, CfiError>);
+
+/// The flashes of a node, one for each of its regions that the platform maps: what was found, or why it is not used. A platform may
+/// keep a flash to itself that the loader was started from.
 ///
 /// # Errors
 /// [`CfiError::BankWidth`] if the node's width is none.
-pub fn find(node: &NodeInfo, platform: &dyn Platform) -> Result<alloc::vec::Vec<Result<CfiFlash, CfiError>>, CfiError> {
+pub fn find(node: &NodeInfo, platform: &dyn Platform) -> Result<Vec<Found>, CfiError> {
     let widths = match node.bank_width {
         None => &[4, 2, 1][..],
         Some(1) => &[1],
@@ -192,15 +194,21 @@ pub fn find(node: &NodeInfo, platform: &dyn Platform) -> Result<alloc::vec::Vec<
         Some(4) => &[4],
         Some(other) => return Err(CfiError::BankWidth(other)),
     };
-    let flashes = node.reg.iter().map(|region| CfiFlash::open(*region, widths, platform));
-    Ok(flashes.collect())
+    let mapped = node
+        .reg
+        .iter()
+        .copied()
+        .filter(|region| platform.map(*region).is_some());
+    Ok(mapped
+        .map(|region| (region, CfiFlash::open(region, widths, platform)))
+        .collect())
 }
 
 impl CfiFlash {
     fn open(region: Region, widths: &[usize], platform: &dyn Platform) -> Result<Self, CfiError> {
         let mut last = CfiError::Silent;
         for lanes in widths.iter().flat_map(|width| Lanes::all(*width)) {
-            let registers = platform.map(region).ok_or(CfiError::NoRegisters)?;
+            let registers = platform.map(region).ok_or(CfiError::Silent)?;
             let bank = Bank { registers, lanes };
             match bank.query() {
                 Ok(chip) => {
@@ -410,7 +418,7 @@ impl Flash for CfiFlash {
                 .saturating_add(piece.saturating_sub(at.checked_rem(piece).unwrap_or(0)))
                 .min(end);
             let words = (at..next).step_by(width).map(|at| self.word(at, (start, bytes)));
-            let words: alloc::vec::Vec<u32> = words.collect();
+            let words: Vec<u32> = words.collect();
             if words.iter().any(|word| *word != self.blank()) {
                 let work = |flash: &Self, meanwhile: Meanwhile<'_>| flash.program_words(at, &words, meanwhile);
                 let done = self.unlocked(self.block_at(at), meanwhile, work);

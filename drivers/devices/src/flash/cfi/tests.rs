@@ -33,7 +33,7 @@ fn open_node(bank: &Bank, bank_width: Option<u32>) -> Result<CfiFlash, CfiError>
     };
     let bank = bank.clone();
     let platform = FakePlatform::new(move |_| Some(Box::new(bank.clone())));
-    find(&node, &platform)?.swap_remove(0)
+    find(&node, &platform)?.swap_remove(0).1
 }
 
 fn open(bank: &Bank) -> CfiFlash {
@@ -159,7 +159,7 @@ fn what_is_no_flash_is_refused() {
         ..NodeInfo::default()
     };
     let nowhere = find(&node, &FakePlatform::new(|_| None)).unwrap();
-    assert!(matches!(nowhere[..], [Err(CfiError::NoRegisters)]));
+    assert!(nowhere.is_empty(), "what is not mapped is not looked at");
 }
 
 /// Whatever goes wrong is told with its address, and the flash reads as memory afterwards.
