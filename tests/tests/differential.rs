@@ -18,7 +18,15 @@ macro_rules! sessions {
 }
 
 sessions!(
-    conditions, environment, expressions, fdt, images, language, misc, network, setexpr
+    conditions,
+    environment,
+    expressions,
+    fdt,
+    images,
+    language,
+    misc,
+    network,
+    setexpr
 );
 
 #[cfg(feature = "qemu")]
