@@ -77,7 +77,17 @@ fn part(region: Region, offset: u64, len: u64) -> Region {
 /// Whether both are RAM that can be looked at in one piece, and hold the same: the fast way.
 fn are_same_ram(context: &Context, (first, second): (Region, Region)) -> bool {
     let bytes = context.memory.bytes(first).ok().zip(context.memory.bytes(second).ok());
-    bytes.is_some_and(|(first, second)| first == second)
+    bytes.is_some_and(|(first, second)| are_same(first, second))
+}
+
+/// As `==`, but by words: the comparison that the compiler calls for slices goes byte by byte here.
+fn are_same(first: &[u8], second: &[u8]) -> bool {
+    let (words, rest) = first.as_chunks::<16>();
+    let (other_words, other_rest) = second.as_chunks::<16>();
+    let mut pairs = words.iter().zip(other_words);
+    words.len() == other_words.len()
+        && rest == other_rest
+        && pairs.all(|(word, other)| u128::from_ne_bytes(*word) == u128::from_ne_bytes(*other))
 }
 
 /// The offset of the first object that differs, which is printed.
