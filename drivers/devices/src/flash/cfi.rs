@@ -313,7 +313,8 @@ impl CfiFlash {
     fn program_words(&self, at: usize, words: &[u32], meanwhile: Meanwhile<'_>) -> Result<(), FlashFault> {
         let width = self.bank.lanes.width;
         let offsets = (0..words.len()).map(|word| at.saturating_add(word.saturating_mul(width)));
-        if self.chip.buffer < self.bank.lanes.chip.saturating_mul(2) {
+        // A single word goes without the buffer: QEMU's chips take no buffer of one (QEMU 10.0, pflash_cfi01).
+        if words.len() == 1 || self.chip.buffer < self.bank.lanes.chip.saturating_mul(2) {
             for (offset, word) in offsets.zip(words).filter(|(_, word)| **word != self.blank()) {
                 self.bank.command(offset, command::PROGRAM);
                 self.bank.write(offset, *word);

@@ -129,6 +129,7 @@ impl Chip {
             }
             Expects::Count(base) => {
                 assert_eq!(at, base, "the count goes where the buffer begins");
+                assert!(value > 0, "QEMU takes no buffer of one word");
                 let left = usize::try_from(value).unwrap() + 1;
                 let words = Vec::new();
                 self.expects = Expects::Data { base, left, words };
