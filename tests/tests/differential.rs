@@ -22,6 +22,7 @@ sessions!(
     environment,
     expressions,
     fdt,
+    fit,
     images,
     language,
     misc,
