@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qemu::boots::{self, Kernel, Sizes};
-use qemu::network::{Tap, TftpServer};
+use qemu::network::{Tap, TftpServer, WebServer};
 use qemu::{Firmware, Guests, Machine, Nic, Scenario};
 
 use session::Session;
@@ -39,6 +39,7 @@ const HOST: &str = "10.9.0.1";
 const BOARD: &str = "10.9.0.2";
 const LARGE: usize = 32 << 20;
 const SMALL: usize = 8 << 20;
+const HUGE: usize = 64 << 20;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
@@ -59,6 +60,7 @@ fn main() -> Result<()> {
     bench.fdt_set(&mut table)?;
     bench.built_in_server(&mut table)?;
     bench.real_server(&mut table)?;
+    bench.web_server(&mut table)?;
     bench.xen(&mut table)?;
     println!("\n{table}");
     Ok(())
@@ -213,6 +215,32 @@ impl Bench {
                 session.rate("tftpboot 0x42000000 large", LARGE)
             },
         )
+    }
+
+    /// U-Boot 2023.01 has no wget, so the newest one that Debian has stands in for it.
+    fn web_server(&self, table: &mut Table) -> Result<()> {
+        let guests = Guests::open()?;
+        let scenario = Scenario::create(&self.folder.join("web"))?;
+        scenario.write("huge", &noise(HUGE))?;
+        let tap = Tap::create("bench1", &format!("{HOST}/24"))?;
+        let places = (scenario.folder(), &*self.folder.join("nginx"));
+        let _server = WebServer::start(&guests.nginx(), HOST, places)?;
+        let newest = Self {
+            u_boot: guests.u_boot(),
+            slipway: self.slipway.clone(),
+            folder: self.folder.clone(),
+            rounds: self.rounds,
+        };
+        let name = "HTTP, nginx, 64 MiB (U-Boot 2025.01)";
+        newest.row(table, name, Kind::MiBPerSecond, |loader| {
+            let nic = Nic::Tap {
+                interface: tap.interface().to_owned(),
+            };
+            let mut session = Session::start(&newest.machine(loader, nic)?)?;
+            session.reach_prompt()?;
+            session.network(BOARD, HOST)?;
+            session.rate("wget 0x42000000 /huge", HUGE)
+        })
     }
 
     fn xen(&self, table: &mut Table) -> Result<()> {
