@@ -27,7 +27,8 @@ sessions!(
     language,
     misc,
     network,
-    setexpr
+    setexpr,
+    variables
 );
 
 #[cfg(feature = "qemu")]
