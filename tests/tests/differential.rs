@@ -25,6 +25,7 @@ sessions!(
     fit,
     images,
     language,
+    memory,
     misc,
     network,
     setexpr,
