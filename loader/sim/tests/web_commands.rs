@@ -204,15 +204,25 @@ fn what_a_server_refuses_is_said() {
     }
 }
 
+/// Serves each reply, and expects the sentence beside it.
+fn harmed_by(replies: &[(&str, &str)]) {
+    for (reply, error) in replies {
+        let bytes = reply.as_bytes().to_vec();
+        let mut machine = good(move |_| Reply::new(bytes.clone(), Ending::Silence));
+        let output = machine.enter("wget /f");
+        let shown = &reply[..reply.len().min(80)];
+        assert!(output.lines().last().unwrap().contains(*error), "{shown:?}: {output}");
+        assert!(output.is_ascii() && output.len() < 8000);
+        assert_eq!(machine.status(), Status::Failure, "{shown}");
+        assert!(machine.context.memory.files().is_empty(), "{shown}");
+    }
+}
+
 #[test]
-fn servers_that_mean_harm_get_a_sentence() {
+fn heads_that_mean_harm_get_a_sentence() {
     let endless = ["HTTP/1.1 200 OK\r\n", &"X: y\r\n".repeat(100_000)].concat();
     let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(100_000);
-    let chunks = |line: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{line}");
-    let long_line = chunks(&["1;", &"x".repeat(1000)].concat());
-    let trailer = chunks(&["0\r\n", &"X: y\r\n".repeat(10_000)].concat());
-    let sizes = chunks("8\r\n12345678\r\nffffffffffffffff\r\nx");
-    for (reply, error) in [
+    harmed_by(&[
         (endless.as_str(), "cannot be read: its head has more than"),
         (&interim, "cannot be read: its head has more than 16384 bytes"),
         (
@@ -259,6 +269,16 @@ fn servers_that_mean_harm_get_a_sentence() {
             "HTTP/1.1 200 OK\r\n",
             "Retry count exceeded: 10.0.2.2:80 was silent for 6",
         ),
+    ]);
+}
+
+#[test]
+fn chunks_that_mean_harm_get_a_sentence() {
+    let chunks = |line: &str| format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{line}");
+    let long_line = chunks(&["1;", &"x".repeat(1000)].concat());
+    let trailer = chunks(&["0\r\n", &"X: y\r\n".repeat(10_000)].concat());
+    let sizes = chunks("8\r\n12345678\r\nffffffffffffffff\r\nx");
+    harmed_by(&[
         (&chunks("\r\n"), "a chunk begins with '\\r\\n', which is not its length"),
         (
             &chunks("-1\r\n"),
@@ -272,16 +292,7 @@ fn servers_that_mean_harm_get_a_sentence() {
         (&sizes, "Retry count exceeded"),
         (&long_line, "a chunk begins with '1;xxx"),
         (&trailer, "what follows the last chunk has more than 16384 bytes"),
-    ] {
-        let bytes = reply.as_bytes().to_vec();
-        let mut machine = good(move |_| Reply::new(bytes.clone(), Ending::Silence));
-        let output = machine.enter("wget /f");
-        let shown = &reply[..reply.len().min(80)];
-        assert!(output.lines().last().unwrap().contains(error), "{shown:?}: {output}");
-        assert!(output.is_ascii() && output.len() < 8000);
-        assert_eq!(machine.status(), Status::Failure, "{shown}");
-        assert!(machine.context.memory.files().is_empty(), "{shown}");
-    }
+    ]);
 }
 
 #[test]
