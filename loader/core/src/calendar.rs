@@ -95,7 +95,7 @@ impl Date {
         }
     }
 
-    /// Reads `MMDDhhmm[[CC]YY][.ss]`; the year is that of `now` if it is not given, and from 1969 to 2068 if its century is not.
+    /// Reads `MMDDhhmm[[CC]YY][.ss]`; the year is that of `now` if it is not given, and of the 21st century if its century is not.
     ///
     /// # Errors
     /// Every [`DateError`].
@@ -110,10 +110,7 @@ impl Date {
         let pair = |index: usize| number(digits.get(index..index.saturating_add(2)));
         let year = match digits.len() {
             8 => Self::new(now.unwrap_or(RESET)).year,
-            10 => match pair(8)? {
-                year @ 69.. => year.saturating_add(1900),
-                year => year.saturating_add(2000),
-            },
+            10 => pair(8)?.saturating_add(2000),
             12 => number(digits.get(8..12))?,
             _ => return Err(DateError::Form),
         };
@@ -298,7 +295,7 @@ mod tests {
         let now = Some(Duration::from_secs(1_795_790_142));
         for (text, expected) in [
             ("11271435", "Date: 2026-11-27 (Friday)    Time: 14:35:00"),
-            ("1127143599", "Date: 1999-11-27 (Saturday)    Time: 14:35:00"),
+            ("1127143599", "Date: 2099-11-27 (Friday)    Time: 14:35:00"),
             ("1127143525.07", "Date: 2025-11-27 (Thursday)    Time: 14:35:07"),
             ("022912302024.59", "Date: 2024-02-29 (Thursday)    Time: 12:30:59"),
             ("123123599999", "Date: 9999-12-31 (Friday)    Time: 23:59:00"),

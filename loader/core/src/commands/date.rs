@@ -8,13 +8,9 @@ pub(crate) const COMMAND: Command = Command {
     name: "date",
     aliases: &[],
     summary: "get/set/reset date & time",
-    usage: "[MMDDhhmm[[CC]YY][.ss]]\n\
-        reset\n  \
-          - without arguments: print date & time\n  \
-          - with numeric argument: set the system date & time\n  \
-          - with 'reset' argument: reset the RTC",
-    help: "The loader counts on from what date or sntp set; at the start no date is set. A year without its century lies between 1969\n\
-        and 2068. date reset goes to 2000-01-01.",
+    usage: "[MMDDhhmm[[CC]YY][.ss]]\nreset",
+    help: "Without arguments it prints the date, with a number it sets it, and with reset it goes back to 2000-01-01. The loader counts\n\
+        on from what date or sntp set; at the start no date is set. A year without its century is one of the 21st.",
     examples: &["date", "date 112714352026.30", "sntp && date"],
     repeatable: true,
     run,
