@@ -4,6 +4,7 @@ pub mod autoboot;
 pub mod complete;
 pub mod editor;
 pub mod history;
+mod pager;
 pub mod read_line;
 pub mod repl;
 mod search;

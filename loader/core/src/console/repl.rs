@@ -102,7 +102,9 @@ impl Repl {
             }
             Typed::Line(line) => {
                 context.shell.typed = true;
+                context.terminal.set_page(context.env.hex("pager").unwrap_or(0));
                 self.line(context, &line);
+                context.terminal.set_page(0);
                 context.shell.typed = false;
                 self.prompt(context);
             }

@@ -6,6 +6,8 @@ use core::fmt;
 
 use hal::Console;
 
+use super::pager::{Answer, ERASE, PROMPT, Pager};
+
 /// Ctrl-C: ends a command or a line.
 pub const CTRL_C: u8 = 0x03;
 
@@ -30,6 +32,7 @@ pub struct Terminal {
     raw: bool,
     /// Whether nothing is printed.
     silent: bool,
+    pager: Pager,
 }
 
 impl Terminal {
@@ -43,6 +46,7 @@ impl Terminal {
             after_return: false,
             raw: false,
             silent: false,
+            pager: Pager::default(),
         }
     }
 
@@ -98,13 +102,44 @@ impl Terminal {
         self.silent = silent;
     }
 
+    /// From now on waits for a key after each page of so many lines; for 0 and 1 it does not.
+    pub fn set_page(&mut self, lines: u64) {
+        self.pager = Pager::of(lines);
+    }
+
     /// Sends bytes as they are, unless the console is silent, and takes in what is typed meanwhile.
     pub fn write_bytes(&mut self, bytes: &[u8]) {
         if self.silent {
             self.poll();
-        } else {
+        } else if self.pager.is_off() {
             self.transmit(bytes);
+        } else {
+            for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+                self.transmit(line);
+                if line.ends_with(b"\n") && self.pager.is_full_after_line() {
+                    self.turn_page();
+                }
+            }
         }
+    }
+
+    /// Waits for the person who asked for pages.
+    fn turn_page(&mut self) {
+        self.transmit(PROMPT);
+        let answer = loop {
+            self.poll();
+            let key = self.ahead.pop_front();
+            match key.and_then(Answer::of) {
+                _ if self.interrupted => break Answer::Quit,
+                Some(answer) => break answer,
+                None => core::hint::spin_loop(),
+            }
+        };
+        self.interrupted |= answer == Answer::Quit;
+        if answer != Answer::Page {
+            self.pager = Pager::default();
+        }
+        self.transmit(ERASE);
     }
 
     /// A line takes longer to send than a receiver's FIFO to fill.
