@@ -20,11 +20,12 @@ pub(crate) struct FileFlash {
 }
 
 impl FileFlash {
-    /// The flash at `start` with the content of the file at `path`, which is made if it is not there.
+    /// The flash at `start` with the content of the file at `path`, which is made if it is not there, and made as long as `least` bytes:
+    /// other programs that read it expect all that they are told of.
     ///
     /// # Errors
     /// If the file cannot be read and written.
-    pub(crate) fn open(path: &Path, start: PhysAddr) -> io::Result<Self> {
+    pub(crate) fn open(path: &Path, start: PhysAddr, least: u64) -> io::Result<Self> {
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -33,7 +34,9 @@ impl FileFlash {
             .open(path)?;
         let region =
             Region::new(start, SIZE).ok_or_else(|| io::Error::other("the flash runs past the address space"))?;
-        Ok(Self { file, region })
+        let mut flash = Self { file, region };
+        flash.store(least.min(SIZE), &[])?;
+        Ok(flash)
     }
 
     fn check(&self, offset: u64, len: usize) -> Result<(), FlashError> {

@@ -150,7 +150,12 @@ fn persistence(options: &Options, folder: &Folder) -> Result<Persistence, BuildE
             ..Persistence::default()
         });
     };
-    let flash = FileFlash::open(path, place.flash).map_err(|source| BuildError::Read {
+    let last = match place.copies {
+        Copies::Single => place.offset,
+        Copies::Backup(other) | Copies::Redundant(other) => place.offset.max(other),
+    };
+    let least = last.saturating_add(place.size);
+    let flash = FileFlash::open(path, place.flash, least).map_err(|source| BuildError::Read {
         path: path.clone(),
         source,
     })?;
