@@ -16,7 +16,7 @@ pub(super) const HEADER_LEN: usize = 40;
 /// The header of a blob, once it is known to lie within `blob` and to describe blocks that do.
 ///
 /// # Errors
-/// [`ParseError`] as [`Tree::parse`] gives it for a bad header; the blocks are not read.
+/// [`ParseError`] as [`Tree::parse`](super::Tree::parse) gives it for a bad header; the blocks are not read.
 pub fn parse_header(blob: &[u8]) -> Result<FdtHeader, ParseError> {
     check_header(blob).map(|(header, _)| header)
 }
