@@ -89,6 +89,10 @@ impl Terminal {
     /// The console as a line on which all bytes are data, until the value is dropped: for file transfers.
     pub fn raw(&mut self) -> RawLine<'_> {
         let before = core::mem::replace(&mut self.raw, true);
+        // One that was typed just before is a byte of the line too: nobody else will ask for it.
+        if core::mem::take(&mut self.interrupted) {
+            self.ahead.push_front(CTRL_C);
+        }
         RawLine { terminal: self, before }
     }
 
@@ -280,6 +284,16 @@ mod tests {
         wire.type_in("\x03");
         assert_eq!(terminal.read(), Some(CTRL_C));
         assert_eq!(terminal.read(), None);
+    }
+
+    #[test]
+    fn an_interrupt_just_before_a_transfer_reaches_it() {
+        let wire = FakeConsole::default();
+        let mut terminal = Terminal::new(Box::new(wire.clone()));
+        wire.type_in("\x03");
+        terminal.poll();
+        assert_eq!(terminal.raw().read(), Some(CTRL_C));
+        assert!(!terminal.interrupted());
     }
 
     #[test]
