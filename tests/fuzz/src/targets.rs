@@ -146,6 +146,8 @@ pub fn console(data: &[u8]) {
     let (mut context, keyboard) = machine();
     let mut repl = Repl::default();
     for piece in [data, b"\x03", b"echo still here\r"] {
+        // The typist's patience begins anew, so that it does not end while the last line is typed.
+        *keyboard.looks.borrow_mut() = 0;
         keyboard.typed.borrow_mut().extend(piece);
         while repl.poll(&mut context) {}
     }
