@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use qemu::boots::Boot;
+use qemu::boots::{Boot, Placed};
 use qemu::{Console, ConsoleError, Firmware, GuestReport, Machine, Nic};
 
 /// How long guests may take from Xen's start to their shells, on a busy machine without hardware acceleration.
@@ -94,4 +94,24 @@ pub fn start(console: &mut Console, boot: &Boot) -> Result<BTreeMap<String, Gues
         );
     }
     Ok(reports)
+}
+
+/// The table that was printed before the jump must give each module of the boot at its address, with its exact size.
+///
+/// # Panics
+/// If it does not.
+pub fn assert_placed(transcript: &str, boot: &Boot) {
+    for Placed {
+        domain,
+        role,
+        file,
+        address,
+        size,
+    } in &boot.modules
+    {
+        let (address, size) = (format!("{address:#x}"), size.to_string());
+        let row = [domain.as_str(), role, file, &address, &size];
+        let found = transcript.lines().any(|line| line.split_whitespace().eq(row));
+        assert!(found, "no line {row:?} in the table:\n{transcript}");
+    }
 }

@@ -1,10 +1,10 @@
 //! From reset to the guests' shells: DHCP, TFTP, a device tree with wrong sizes, real Xen, real Linux.
 
 use loader_core::devicetree::Tree;
-use qemu::boots::{self, Boot, Kernel, Placed, Sizes};
+use qemu::boots::{self, Boot, Kernel, Sizes};
 use qemu::dts::{Chosen, Domain, Module};
 use qemu::{Firmware, Guests, Machine};
-use system_tests::{GUESTS_TIMEOUT, folder, load, slipway, start};
+use system_tests::{GUESTS_TIMEOUT, assert_placed, folder, load, slipway, start};
 
 fn machine() -> Machine {
     Machine::load("virt").unwrap().firmware(Firmware::Bios(slipway()))
@@ -15,20 +15,7 @@ fn boot(name: &str, prepare: impl FnOnce(&std::path::Path, &Machine) -> Result<B
     let boot = prepare(&folder(name), &machine()).unwrap();
     let mut console = load(machine(), &boot, name).unwrap();
     start(&mut console, &boot).unwrap();
-    let transcript = console.transcript();
-    for Placed {
-        domain,
-        role,
-        file,
-        address,
-        size,
-    } in &boot.modules
-    {
-        let (address, size) = (format!("{address:#x}"), size.to_string());
-        let row = [domain.as_str(), role, file, &address, &size];
-        let found = transcript.lines().any(|line| line.split_whitespace().eq(row));
-        assert!(found, "no line {row:?} in the table:\n{transcript}");
-    }
+    assert_placed(&console.transcript(), &boot);
 }
 
 #[test]

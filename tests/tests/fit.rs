@@ -1,9 +1,9 @@
 //! FIT images on a whole machine: Xen and its guests as ImageBuilder packs them, and Linux by a configuration.
 
-use qemu::boots::{self, Boot, Placed};
+use qemu::boots::{self, Boot};
 use qemu::generated::{Dialect, dom0_and_domain};
 use qemu::{Firmware, Machine};
-use system_tests::{folder, load, slipway, start, u_boot};
+use system_tests::{assert_placed, folder, load, slipway, start, u_boot};
 
 fn image_builder(name: &str) -> Boot {
     dom0_and_domain(&folder(name), &Machine::load("virt").unwrap(), Dialect::Fit).unwrap()
@@ -26,19 +26,7 @@ fn image_builders_fit() {
     let mut console = load(machine, &boot, name).unwrap();
     start(&mut console, &boot).unwrap();
     let transcript = console.transcript();
-    for Placed {
-        domain,
-        role,
-        file,
-        address,
-        size,
-    } in &boot.modules
-    {
-        let (address, size) = (format!("{address:#x}"), size.to_string());
-        let row = [domain.as_str(), role, file, &address, &size];
-        let found = transcript.lines().any(|line| line.split_whitespace().eq(row));
-        assert!(found, "no line {row:?} in the table:\n{transcript}");
-    }
+    assert_placed(&transcript, &boot);
     for word in ["Note:", "Warning:", "corrected"] {
         assert!(!transcript.contains(word), "{word}:\n{transcript}");
     }

@@ -1,9 +1,9 @@
 //! Scripts that generators wrote for U-Boot boot Xen and its guests unchanged; U-Boot itself runs them too, so the scripts are right.
 
-use qemu::boots::{Boot, Placed};
+use qemu::boots::Boot;
 use qemu::generated::{Dialect, dom0_and_domain};
 use qemu::{Firmware, GuestReport, Machine, Nic};
-use system_tests::{GUESTS_TIMEOUT, folder, slipway, start, u_boot};
+use system_tests::{GUESTS_TIMEOUT, assert_placed, folder, slipway, start, u_boot};
 
 fn prepare(name: &str, dialect: Dialect) -> Boot {
     dom0_and_domain(&folder(name), &Machine::load("virt").unwrap(), dialect).unwrap()
@@ -16,19 +16,7 @@ fn boots(name: &str, dialect: Dialect) {
     let mut console = system_tests::load(machine, &boot, name).unwrap();
     start(&mut console, &boot).unwrap();
     let transcript = console.transcript();
-    for Placed {
-        domain,
-        role,
-        file,
-        address,
-        size,
-    } in &boot.modules
-    {
-        let (address, size) = (format!("{address:#x}"), size.to_string());
-        let row = [domain.as_str(), role, file, &address, &size];
-        let found = transcript.lines().any(|line| line.split_whitespace().eq(row));
-        assert!(found, "no line {row:?} in the table:\n{transcript}");
-    }
+    assert_placed(&transcript, &boot);
     // The generator knew the sizes: there was nothing to correct, or to complain of.
     for word in ["Note:", "Warning:", "corrected"] {
         assert!(!transcript.contains(word), "{word}:\n{transcript}");
