@@ -44,3 +44,19 @@ pub trait DmaMemory {
     /// Puts every earlier access to RAM before every later one, registers included, as the device sees them.
     fn fence(&mut self);
 }
+
+/// Lends memory of the processor's to a device for one transfer, so that payloads need not be copied.
+///
+/// Between [`StreamingDma::lend_to_fill`] or [`StreamingDma::lend_to_read`] and the end of the transfer the driver does not look at the bytes. A
+/// device that is not known to have ended the transfer may still write: the driver resets it before it gives the bytes back to its caller.
+pub trait StreamingDma {
+    /// Lends `bytes` for a device to write into, and gives the address that the device sees. `None` if devices do not reach them, or
+    /// what lies beside them could suffer: then the driver goes by way of [`DmaMemory`].
+    fn lend_to_fill(&self, bytes: &mut [u8]) -> Option<PhysAddr>;
+
+    /// Takes `bytes` back from the device, once it has ended the transfer to `address`, which [`StreamingDma::lend_to_fill`] gave.
+    fn take_back(&self, bytes: &mut [u8], address: PhysAddr);
+
+    /// Lends `bytes` for a device to read. `None` as for [`StreamingDma::lend_to_fill`].
+    fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr>;
+}

@@ -1,5 +1,6 @@
 //! Host doubles of the traits: values that a test makes, fills and inspects.
 
+mod block;
 mod flash;
 mod platform;
 
@@ -17,6 +18,7 @@ use crate::console::Console;
 use crate::ram::Ram;
 use crate::system::{BusFault, ExceptionLevel, Fault, HandOver, System, Width};
 
+pub use block::{DiskAccess, FakeDisk};
 pub use flash::FakeFlash;
 pub use platform::{BusMemory, FakePlatform, Window};
 

@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod addr;
+pub mod block;
 pub mod clock;
 pub mod console;
 pub mod dma;
@@ -23,9 +24,10 @@ pub mod system;
 pub mod fakes;
 
 pub use addr::{PhysAddr, Region};
+pub use block::{BlockDevice, BlockError, BlockIdx};
 pub use clock::{Clock, Deadline, Instant};
 pub use console::Console;
-pub use dma::DmaMemory;
+pub use dma::{DmaMemory, StreamingDma};
 pub use flash::Flash;
 pub use net::{MacAddr, NetDevice};
 pub use node::NodeInfo;

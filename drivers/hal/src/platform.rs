@@ -5,7 +5,7 @@ use alloc::rc::Rc;
 
 use crate::addr::Region;
 use crate::clock::Clock;
-use crate::dma::DmaMemory;
+use crate::dma::{DmaMemory, StreamingDma};
 use crate::registers::Registers;
 
 /// The services that a driver needs beside its node of the device tree.
@@ -16,6 +16,9 @@ pub trait Platform {
 
     /// Memory of at least `len` bytes to share with a device; `None` if there is not so much.
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>>;
+
+    /// What lends the caller's memory to a device for one transfer.
+    fn streaming(&self) -> Rc<dyn StreamingDma>;
 
     /// The clock, for deadlines.
     fn clock(&self) -> Rc<dyn Clock>;

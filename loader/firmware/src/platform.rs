@@ -4,12 +4,12 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec::Vec;
 
-use hal::dma::DmaMemory;
+use hal::dma::{DmaMemory, StreamingDma};
 use hal::platform::Platform;
 use hal::registers::Registers;
 use hal::{Clock, Region};
 
-use crate::dma::DmaBlock;
+use crate::dma::{DmaBlock, Lender};
 use crate::mmio::Mmio;
 use crate::mmu::{DEVICE_END, PAGE};
 use crate::ram_map::RamMap;
@@ -41,6 +41,10 @@ impl Platform for Hardware {
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
         Some(Box::new(DmaBlock::new(len)?))
+    }
+
+    fn streaming(&self) -> Rc<dyn StreamingDma> {
+        Rc::new(Lender)
     }
 
     fn clock(&self) -> Rc<dyn Clock> {

@@ -10,7 +10,7 @@ use core::fmt;
 use super::ManualClock;
 use crate::addr::{PhysAddr, Region};
 use crate::clock::Clock;
-use crate::dma::DmaMemory;
+use crate::dma::{DmaMemory, StreamingDma};
 use crate::platform::Platform;
 use crate::registers::Registers;
 
@@ -163,6 +163,23 @@ impl DmaMemory for FakeDma {
     }
 }
 
+/// Lends by copying to bus memory and back, so that what a device writes after the driver took its bytes back is not seen.
+impl StreamingDma for BusMemory {
+    fn lend_to_fill(&self, bytes: &mut [u8]) -> Option<PhysAddr> {
+        self.lend_to_read(bytes)
+    }
+
+    fn take_back(&self, bytes: &mut [u8], address: PhysAddr) {
+        self.read(address, bytes);
+    }
+
+    fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr> {
+        let address = self.allocate(bytes.len()).bus_address();
+        self.write(address, bytes);
+        Some(address)
+    }
+}
+
 type Map = dyn Fn(Region) -> Option<Box<dyn Registers>>;
 
 /// A machine whose registers are what the test says.
@@ -201,6 +218,10 @@ impl Platform for FakePlatform {
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
         Some(Box::new(self.memory.allocate(len)))
+    }
+
+    fn streaming(&self) -> Rc<dyn StreamingDma> {
+        Rc::new(self.memory.clone())
     }
 
     fn clock(&self) -> Rc<dyn Clock> {
