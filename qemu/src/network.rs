@@ -3,7 +3,8 @@
 //! Made of a tap interface in the network namespace of the calling process. Start that process with
 //! `unshare --map-root-user --net` and it needs no rights, disturbs nothing, and leaves nothing behind.
 
-use std::net::TcpStream;
+use std::io;
+use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -45,18 +46,33 @@ struct Server {
 }
 
 impl Server {
-    /// Starts `program`, which ends with the calling thread at the latest.
-    fn start(program: &Path, arguments: impl FnOnce(&mut Command)) -> Result<Self, Error> {
+    /// How long it may take to listen.
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Starts `program`, which ends with the calling thread at the latest, and waits until it listens at `place`.
+    fn start(program: &Path, place: Place, arguments: impl FnOnce(&mut Command)) -> Result<Self, Error> {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL"]).arg(program);
         arguments(&mut command);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let program = || program.display().to_string();
-        let child = command.spawn().map_err(|source| Error::Start {
-            program: program(),
+        let failed = |source| Error::Start {
+            program: program.display().to_string(),
             source,
-        })?;
-        Ok(Self { child })
+        };
+        let mut server = Self {
+            child: command.spawn().map_err(failed)?,
+        };
+        let deadline = Instant::now() + Self::PATIENCE;
+        while !place.is_taken().map_err(failed)? {
+            if let Some(status) = server.child.try_wait().map_err(failed)? {
+                return Err(failed(io::Error::other(format!("it ended at once: {status}"))));
+            }
+            if Instant::now() > deadline {
+                return Err(failed(io::Error::other(format!("it does not listen at {place:?}"))));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(server)
     }
 }
 
@@ -64,6 +80,39 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    protocol: &'static str,
+    address: Ipv4Addr,
+    port: u16,
+}
+
+impl Place {
+    fn new(protocol: &'static str, address: &str, port: u16) -> Result<Self, Error> {
+        let address = address.parse().map_err(|_| Error::Start {
+            program: format!("a {protocol} server"),
+            source: io::Error::other(format!("{address} is not an IPv4 address")),
+        })?;
+        Ok(Self {
+            protocol,
+            address,
+            port,
+        })
+    }
+
+    /// Whether a socket of the calling process's namespace is bound to it, by the kernel's table (proc_net(5)): to send a server
+    /// a packet before it listens would make the kernel answer for it that nobody does.
+    fn is_taken(self) -> io::Result<bool> {
+        let table = std::fs::read_to_string(format!("/proc/self/net/{}", self.protocol))?;
+        let address = u32::from_ne_bytes(self.address.octets());
+        let local = format!("{address:08X}:{:04X}", self.port);
+        Ok(table
+            .lines()
+            .any(|line| line.split_whitespace().nth(1) == Some(local.as_str())))
     }
 }
 
@@ -79,7 +128,7 @@ impl TftpServer {
     /// # Errors
     /// [`Error::Start`] if it cannot be started.
     pub fn start(atftpd: &Path, address: &str, folder: &Path) -> Result<Self, Error> {
-        let server = Server::start(atftpd, |command| {
+        let server = Server::start(atftpd, Place::new("udp", address, 69)?, |command| {
             command.args(["--daemon", "--no-fork", "--user", "root", "--group", "root"]);
             command
                 .args(["--bind-address", address, "--logfile", "/dev/null"])
@@ -96,10 +145,7 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// How long it may take to listen.
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Starts it on port 80 of an address with the files of `folder`, and waits until it listens. What it keeps for itself goes to `work`;
+    /// Starts it on port 80 of an address with the files of `folder`. What it keeps for itself goes to `work`;
     /// `/moved` is a redirect to `/here`.
     ///
     /// # Errors
@@ -114,16 +160,9 @@ impl WebServer {
         let work = work.canonicalize().map_err(failed)?;
         let config = work.join("nginx.conf");
         std::fs::write(&config, Self::config(address, &folder, &work)).map_err(failed)?;
-        let server = Server::start(nginx, |command| {
+        let server = Server::start(nginx, Place::new("tcp", address, 80)?, |command| {
             command.arg("-e").arg(work.join("error.log")).arg("-c").arg(&config);
         })?;
-        let deadline = Instant::now() + Self::PATIENCE;
-        while let Err(error) = TcpStream::connect((address, 80)) {
-            if Instant::now() > deadline {
-                return Err(failed(error));
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
         Ok(Self { _server: server })
     }
 
@@ -153,7 +192,7 @@ impl NameServer {
     /// # Errors
     /// [`Error::Start`] if it cannot be started.
     pub fn start(address: &str, hosts: &[(&str, &str)], aliases: &[(&str, &str)]) -> Result<Self, Error> {
-        let server = Server::start(Path::new("dnsmasq"), |command| {
+        let server = Server::start(Path::new("dnsmasq"), Place::new("udp", address, 53)?, |command| {
             command.args(["--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts"]);
             command.args(["--bind-interfaces", "--listen-address", address, "--local=/lan/"]);
             command.args(
