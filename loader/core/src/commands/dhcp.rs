@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::ToString;
 use core::fmt::Write;
+use core::net::Ipv4Addr;
 
 use hal::Instant;
 
@@ -90,29 +91,30 @@ fn keep(context: &mut Context, lease: &Lease) -> Result<(), EnvError> {
         (None, Some(_)) => None,
         (None, None) => Some(lease.server),
     };
-    let addresses = [
-        ("ipaddr", Some(lease.address)),
-        ("netmask", Some(lease.netmask)),
-        ("gatewayip", lease.gateway),
-        ("dnsip", lease.dns),
-        ("dnsip2", lease.dns2),
-        ("ntpserverip", lease.ntp),
-        ("serverip", server),
+    let text = |address: Option<Ipv4Addr>| address.map(|address| address.to_string());
+    let values = [
+        ("ipaddr", Some(lease.address.to_string())),
+        ("netmask", Some(lease.netmask.to_string())),
+        ("gatewayip", text(lease.gateway)),
+        ("dnsip", text(lease.dns)),
+        ("dnsip2", text(lease.dns2)),
+        ("ntpserverip", text(lease.ntp)),
+        ("serverip", text(server)),
+        ("hostname", lease.hostname.clone()),
+        ("domain", lease.domain.clone()),
+        ("rootpath", lease.root_path.clone()),
+        ("bootfile", lease.boot_file.clone()),
     ];
-    for (name, address) in addresses {
-        if let Some(address) = address {
-            context.env.set(name, &address.to_string())?;
+    for (name, value) in values {
+        if value.is_none() {
+            continue;
         }
-    }
-    let texts = [
-        ("hostname", &lease.hostname),
-        ("domain", &lease.domain),
-        ("rootpath", &lease.root_path),
-        ("bootfile", &lease.boot_file),
-    ];
-    for (name, text) in texts {
-        if let Some(text) = text {
-            context.env.set(name, text)?;
+        match context.set_variable(name, value.as_deref(), false) {
+            // A lab that write-protects an address means it: the other values of the lease are still wanted.
+            Err(error @ (EnvError::ReadOnly { .. } | EnvError::Changed { .. } | EnvError::Type { .. })) => {
+                context.say(format_args!("{error}"));
+            }
+            other => other?,
         }
     }
     Ok(())

@@ -85,7 +85,7 @@ pub(super) fn mac(context: &mut Context) -> Result<MacAddr, CommandError> {
             ))
         }),
         None => {
-            context.env.set("ethaddr", &own.to_string())?;
+            context.set_variable("ethaddr", Some(&own.to_string()), false)?;
             Ok(own)
         }
     }

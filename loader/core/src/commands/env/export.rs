@@ -47,7 +47,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         Form::Text => format!("{len:X}"),
         Form::Binary | Form::Checksum => format!("{len:x}"),
     };
-    context.env.set("filesize", &size)?;
+    context.set_variable("filesize", Some(&size), false)?;
     Ok(Status::Success)
 }
 

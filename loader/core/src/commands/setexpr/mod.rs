@@ -66,13 +66,13 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 }
 
 fn store(context: &mut Context, name: &str, value: &str) -> CommandResult {
-    context.env.set(name, value).map_err(|error| match error {
-        EnvError::BadName { .. } if name.contains('=') => CommandError::failed(alloc::format!(
+    match context.set_variable(name, Some(value), false) {
+        Ok(()) => Ok(Status::Success),
+        Err(EnvError::BadName { .. }) if name.contains('=') => Err(CommandError::failed(alloc::format!(
             "## Error: illegal character '=' in variable name \"{name}\""
-        )),
-        other => CommandError::failed(alloc::format!("## Error: {other}")),
-    })?;
-    Ok(Status::Success)
+        ))),
+        Err(other) => Err(other.into()),
+    }
 }
 
 fn own_value(context: &Context, name: &str) -> Result<String, CommandError> {
