@@ -169,6 +169,14 @@ impl Context {
         self.env.change(name, value, Rules { force, default })
     }
 
+    /// Sets a variable to what a command found out: its flags hold, and nothing unsets it.
+    ///
+    /// # Errors
+    /// As [`Context::set_variable`].
+    pub fn assign(&mut self, name: &str, value: &str) -> Result<(), EnvError> {
+        self.set_variable(name, Some(value).filter(|value| !value.is_empty()), false)
+    }
+
     /// Does what waits while nobody types: the network answers ARP and ping.
     pub fn idle(&mut self) {
         if let Some(network) = &mut self.network {

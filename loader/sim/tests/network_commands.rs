@@ -263,6 +263,22 @@ fn dhcp_sets_the_environment_and_loads_the_boot_file() {
 }
 
 #[test]
+fn dhcp_leaves_what_flags_protect() {
+    let mut machine = Machine::new(Faults::default(), 1);
+    machine.enter("setenv netmask 255.0.0.0; setenv .flags netmask:ir,hostname:so; setenv autoload no");
+    let output = machine.enter("dhcp");
+    assert!(output.contains("## Error: Can't overwrite \"netmask\"\n"), "{output}");
+    assert_eq!(machine.status(), Status::Success, "the rest of the lease is used");
+    for (name, value) in [
+        ("netmask", "255.0.0.0"),
+        ("ipaddr", "10.0.2.15"),
+        ("serverip", "10.0.2.2"),
+    ] {
+        assert_eq!(machine.context.env.get(name), Some(value), "{name}");
+    }
+}
+
+#[test]
 fn dhcp_without_boot_file() {
     let mut machine = Machine::new(Faults::default(), 1);
     machine.context.env.set("loadaddr", "40200000").unwrap();

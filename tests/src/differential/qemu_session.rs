@@ -60,7 +60,7 @@ impl QemuSession {
             console,
             prompt: regex(r"(?s-u)^.*?\n(=> |> )\z"),
             weak_prompt: regex(r"(?s-u)^.*?=> \z"),
-            question: regex(r"(?s-u)^.*?(\n=> |\n> | \? )\z"),
+            question: regex(r"(?s-u)^.*?(\n=> |\n> | \? |\n[^\n]*([^0-9a-f\n]:|\?) ?)\z"),
             status: regex(&format!(r"(?s-u)^echo \$\? {MARK}\r*\n(\S+) {MARK}\r*\n=> \z")),
         }
     }

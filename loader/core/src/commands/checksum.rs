@@ -98,7 +98,7 @@ pub(super) fn run(context: &mut Context, algorithm: Algorithm, words: &[String])
             let sum = job.show(context)?;
             match target {
                 Some(target) => store(context, target, &sum)?,
-                None => context.set_variable(place, Some(&hex(&sum)), false)?,
+                None => context.assign(place, &hex(&sum))?,
             }
             Ok(Status::Success)
         }

@@ -106,10 +106,8 @@ fn keep(context: &mut Context, lease: &Lease) -> Result<(), EnvError> {
         ("bootfile", lease.boot_file.clone()),
     ];
     for (name, value) in values {
-        if value.is_none() {
-            continue;
-        }
-        match context.set_variable(name, value.as_deref(), false) {
+        let Some(value) = value else { continue };
+        match context.assign(name, &value) {
             // A lab that write-protects an address means it: the other values of the lease are still wanted.
             Err(error @ (EnvError::ReadOnly { .. } | EnvError::Changed { .. } | EnvError::Type { .. })) => {
                 context.say(format_args!("{error}"));

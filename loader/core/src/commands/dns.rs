@@ -27,7 +27,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let address = network::resolve(context, name)?.to_string();
     context.say(format_args!("{address}"));
     if let Some(variable) = variable {
-        context.set_variable(variable, Some(&address), false)?;
+        context.assign(variable, &address)?;
     }
     Ok(Status::Success)
 }

@@ -85,7 +85,7 @@ pub(super) fn mac(context: &mut Context) -> Result<MacAddr, CommandError> {
             ))
         }),
         None => {
-            context.set_variable("ethaddr", Some(&own.to_string()), false)?;
+            context.assign("ethaddr", &own.to_string())?;
             Ok(own)
         }
     }

@@ -47,7 +47,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         Form::Text => format!("{len:X}"),
         Form::Binary | Form::Checksum => format!("{len:x}"),
     };
-    context.set_variable("filesize", Some(&size), false)?;
+    context.assign("filesize", &size)?;
     Ok(Status::Success)
 }
 

@@ -136,6 +136,29 @@ oldval: 00:11:22:33:44:55  defval:
 }
 
 #[test]
+fn flags_hold_for_what_commands_find_out() {
+    bench().dialogue(
+        "\
+=> setenv a 1; setenv .flags a:dr
+=> setexpr a 1 + 1; echo $?
+## Error: Can't overwrite \"a\"
+## Error inserting \"a\" variable, errno=1
+1
+=> setexpr a sub 1 2; echo $?
+## Error: Can't overwrite \"a\"
+## Error inserting \"a\" variable, errno=1
+1
+=> mw.b 40200000 0 1; hash crc32 40200000 1 a; echo $?; printenv a
+crc32 for 40200000 ... 40200000 ==> d202ef8d
+## Error: Can't overwrite \"a\"
+## Error inserting \"a\" variable, errno=1
+1
+a=1
+",
+    );
+}
+
+#[test]
 fn flags_hold_for_the_network_import_and_default() {
     bench().dialogue(
         "\

@@ -40,7 +40,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         ("size", [name]) => Ok(format!("{:x}", property_of(&tree, node, name)?.len())),
         _ => Err(CommandError::Usage),
     }?;
-    context.set_variable(variable, Some(&text), false)?;
+    context.assign(variable, &text)?;
     Ok(Status::Success)
 }
 

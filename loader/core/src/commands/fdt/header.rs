@@ -30,7 +30,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             let found = members(&header).into_iter().find(|(name, _)| name == member);
             let (_, value) =
                 found.ok_or_else(|| CommandError::failed(format!("the header has no member '{member}'")))?;
-            context.set_variable(variable, Some(&format!("{value:x}")), false)?;
+            context.assign(variable, &format!("{value:x}"))?;
             Ok(Status::Success)
         }
         _ => Err(CommandError::Usage),

@@ -66,7 +66,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 }
 
 fn store(context: &mut Context, name: &str, value: &str) -> CommandResult {
-    match context.set_variable(name, Some(value), false) {
+    match context.assign(name, value) {
         Ok(()) => Ok(Status::Success),
         Err(EnvError::BadName { .. }) if name.contains('=') => Err(CommandError::failed(alloc::format!(
             "## Error: illegal character '=' in variable name \"{name}\""
