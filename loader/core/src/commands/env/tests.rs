@@ -150,7 +150,7 @@ fn flags_hold_for_what_commands_find_out() {
 1
 => mw.b 40200000 0 1; hash crc32 40200000 1 a; echo $?; printenv a
 crc32 for 40200000 ... 40200000 ==> d202ef8d
-## Error: Can't overwrite \"a\"
+## Error: flags type check failure for \"a\" <= \"d202ef8d\" (type: d)
 ## Error inserting \"a\" variable, errno=1
 1
 a=1
