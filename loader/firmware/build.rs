@@ -37,10 +37,10 @@ fn main() {
 fn constants(folder: &Folder) -> String {
     let board = &folder.board;
     // An empty ROM region never holds the program counter.
-    let (rom_start, rom_end, scratch) = board
+    let (rom_start, rom_end) = board
         .rom
         .as_ref()
-        .map_or((0, 0, 0), |rom| (rom.start, rom.start + rom.size, rom.scratch));
+        .map_or((0, 0), |rom| (rom.start, rom.start + rom.size));
     let mut text = String::new();
     let mut constant = |doc: &str, name: &str, kind: &str, value: String| {
         writeln!(text, "/// {doc}\npub(crate) const {name}: {kind} = {value};").expect("a String takes all");
@@ -75,12 +75,6 @@ fn constants(folder: &Folder) -> String {
         "ROM_END",
         "u64",
         format!("{rom_end:#x}"),
-    );
-    constant(
-        "RAM for the first copy when started from ROM.",
-        "ROM_SCRATCH",
-        "u64",
-        format!("{scratch:#x}"),
     );
     constant(
         "Registers of the early console.",

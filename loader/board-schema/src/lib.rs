@@ -57,7 +57,8 @@ pub struct Memory {
     pub start: u64,
 }
 
-/// Read-only memory that the loader can be started from.
+/// Read-only memory that the loader can be started from. It then copies itself first to the first 2 MiB of RAM, behind the device tree blob
+/// if one lies there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Rom {
@@ -65,8 +66,6 @@ pub struct Rom {
     pub start: u64,
     /// Length in bytes.
     pub size: u64,
-    /// RAM of at least 1 MiB, aligned to 4 KiB, that nobody else uses at that moment: the loader copies itself here first.
-    pub scratch: u64,
 }
 
 /// A UART at a fixed address.
@@ -163,8 +162,7 @@ fn read(path: &Path) -> Result<String, BoardError> {
 /// Parses the text of a `board.toml`; `path` is for messages.
 ///
 /// # Errors
-/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for a scratch area that is not page-aligned, and for two second
-/// copies of the environment.
+/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for two second copies of the environment.
 pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
     let board: Board = toml::from_str(text).map_err(|source| BoardError::Parse {
         path: path.to_owned(),
@@ -180,9 +178,6 @@ pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
 }
 
 fn wrong_value(board: &Board) -> Option<String> {
-    if let Some(rom) = board.rom.as_ref().filter(|rom| rom.scratch % 0x1000 != 0) {
-        return Some(format!("rom.scratch {:#x} is not a multiple of 4096", rom.scratch));
-    }
     let Some(Environment::Flash(flash)) = &board.environment else {
         return None;
     };
@@ -211,7 +206,7 @@ mod tests {
     use super::{Environment, Folder, UartKind, parse};
 
     const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
-        rom = { start = 0, size = 0x400_0000, scratch = 0x4010_0000 }\n\
+        rom = { start = 0, size = 0x400_0000 }\n\
         [early-console]\nkind = 'pl011'\naddress = 0x900_0000\n";
 
     #[test]
@@ -227,14 +222,6 @@ mod tests {
             .unwrap_err()
             .to_string();
         assert!(error.contains("line 6") && error.contains("adress"), "{error}");
-    }
-
-    #[test]
-    fn a_crooked_scratch_area_is_refused() {
-        let error = parse(Path::new("board.toml"), &VIRT.replace("0x4010_0000", "0x4010_0010"))
-            .unwrap_err()
-            .to_string();
-        assert_eq!(error, "board.toml: rom.scratch 0x40100010 is not a multiple of 4096");
     }
 
     const FLASH: &str = "[environment]\nkind = 'flash'\naddress = 0x400_0000\noffset = 0\nsize = 0x4_0000\n";

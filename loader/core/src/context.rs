@@ -165,8 +165,8 @@ impl Context {
     /// # Errors
     /// [`EnvError`] if the name cannot be one, the flags do not let it, or there is no room.
     pub fn set_variable(&mut self, name: &str, value: Option<&str>, force: bool) -> Result<(), EnvError> {
-        let default = self.default_env.get(name);
-        self.env.change(name, value, Rules { force, default })
+        let defaults = Some(&self.default_env);
+        self.env.change(name, value, Rules { force, defaults })
     }
 
     /// Sets a variable to what a command found out: its flags hold, and nothing unsets it.

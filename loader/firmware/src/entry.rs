@@ -2,14 +2,13 @@
 
 use core::arch::global_asm;
 
-use crate::board::{EARLY_UART, RAM_START, ROM_END, ROM_SCRATCH, ROM_START};
+use crate::board::{EARLY_UART, RAM_START, ROM_END, ROM_START};
 use crate::layout::{EXCEPTION_STACK_SIZE, STACKS_END};
 
 global_asm!(
     include_str!("entry.s"),
     ROM_START = const ROM_START,
     ROM_END = const ROM_END,
-    ROM_SCRATCH = const ROM_SCRATCH,
     RAM_START = const RAM_START,
     EARLY_UART = const EARLY_UART,
     STACKS_OFFSET = const STACKS_END,

@@ -45,9 +45,7 @@ from_reset:
     b.eq    2f
 1:  wfe
     b       1b
-2:  ldr     x22, =({ROM_SCRATCH})
-    mov     x0, #0x100000
-    add     x24, x22, x0            // the scratch area is 1 MiB
+2:  bl      find_scratch
     adr     x23, from_scratch
     b       move_image
 
@@ -164,6 +162,51 @@ in_final_place:
     bl      main
 1:  wfi
     b       1b
+
+// Chooses x22, the place of the first copy in RAM, and x24, the end of the room there: the first 2 MiB of RAM, behind the device
+// tree blob that may lie there. The blob's last block is its end: QEMU makes it 1 MiB long, of which a few KiB are used. Its
+// header is made to say so (DT spec 5.2), for the image will lie in the rest.
+find_scratch:
+    ldr     x1, =({RAM_START})
+    add     x24, x1, #0x200000
+    mov     x22, x1
+    ldr     w2, [x1]
+    rev     w2, w2
+    ldr     w3, =0xd00dfeed
+    cmp     w2, w3
+    b.ne    2f                      // no blob
+    ldp     w6, w2, [x1, #4]        // totalsize, off_dt_struct
+    ldp     w3, w7, [x1, #12]       // off_dt_strings, off_mem_rsvmap
+    ldp     w5, w4, [x1, #32]       // size_dt_strings, size_dt_struct
+    rev     w2, w2
+    rev     w3, w3
+    rev     w4, w4
+    rev     w5, w5
+    rev     w6, w6
+    rev     w7, w7
+    cmp     w7, w2
+    b.hi    1f                      // the reservations are not in front, as they are with every tool
+    add     x2, x2, x4
+    add     x3, x3, x5
+    cmp     x2, x3
+    csel    x2, x2, x3, hi
+    add     x2, x2, #7
+    and     x2, x2, #~7
+    cmp     x2, x6
+    b.hs    1f                      // no slack
+    mov     x6, x2
+    rev     w2, w2
+    str     w2, [x1, #4]
+1:  add     x22, x1, x6
+    add     x22, x22, #4095
+    and     x22, x22, #~4095
+2:  adrp    x2, __early_stack_end
+    sub     x2, x2, x20
+    add     x2, x2, x22
+    add     x2, x2, #0x40000        // the early heap has so much at least
+    cmp     x24, x2
+    csel    x24, x24, x2, hi
+    ret
 
 // Copies the image from x20 to x22 and continues at x23 - x20 + x22, with x20 = x22.
 move_image:

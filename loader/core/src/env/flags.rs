@@ -203,7 +203,26 @@ pub fn of(name: &str, list: Option<&str>) -> Flags {
             .last()
             .map(|(_, flags)| flags)
     };
-    list.and_then(find).or_else(|| find(STATIC)).unwrap_or_default()
+    list.and_then(find).or_else(|| fixed(name)).unwrap_or_default()
+}
+
+/// What [`STATIC`] says of `name`. Scripts set variables in loops: nothing is parsed for it.
+fn fixed(name: &str) -> Option<Flags> {
+    let any = |kind| Flags {
+        kind,
+        access: Access::Any,
+    };
+    let once = |kind| Flags {
+        kind,
+        access: Access::WriteOnce,
+    };
+    match name {
+        "dnsip" | "gatewayip" | "ipaddr" | "netmask" | "serverip" => Some(any(Kind::IpAddress)),
+        "nvlan" | "vlan" => Some(any(Kind::Decimal)),
+        "serial#" => Some(once(Kind::String)),
+        FLAGS_VARIABLE => Some(any(Kind::String)),
+        _ => (name.starts_with("eth") && matches("eth\\d*addr", name)).then(|| once(Kind::MacAddress)),
+    }
 }
 
 /// Whether `name` is what `pattern` describes: itself, or with digits in the place of `\d*`.
@@ -222,7 +241,7 @@ mod tests {
     use alloc::string::ToString;
     use alloc::vec::Vec;
 
-    use super::{Access, Flags, Kind, entries, of, unknown};
+    use super::{Access, Flags, Kind, STATIC, entries, fixed, of, unknown};
 
     #[test]
     fn every_type_knows_its_values() {
@@ -288,6 +307,17 @@ mod tests {
             assert_eq!(of(name, None), Flags::default(), "{name}");
         }
         assert_eq!(of("serverip", None).kind, Kind::IpAddress);
+    }
+
+    #[test]
+    fn the_fixed_flags_are_those_of_the_list() {
+        for (pattern, flags) in entries(STATIC) {
+            let name = pattern.replace("\\d*", "7");
+            assert_eq!(fixed(&name), Some(flags), "{name}");
+        }
+        for name in ["", "a", "ethaddr2", "ipaddr6", "serial", ".flag"] {
+            assert_eq!(fixed(name), None, "{name}");
+        }
     }
 
     #[test]

@@ -169,9 +169,13 @@ impl Environment {
 
     fn check_flags(&self, name: &str, value: Option<&str>, rules: Rules<'_>) -> Result<(), EnvError> {
         let Flags { kind, access } = self.flags(name);
-        let (name, old) = (name.to_string(), self.get(name));
+        if access == Access::Any && value.is_none_or(|value| kind.allows(value)) {
+            return Ok(());
+        }
+        let (old, default) = (self.get(name), rules.defaults.and_then(|defaults| defaults.get(name)));
+        let name = name.to_string();
         let Some(value) = value else {
-            let free = rules.force || access == Access::Any || old.is_none();
+            let free = rules.force || old.is_none();
             return if free { Ok(()) } else { Err(EnvError::Kept { name }) };
         };
         if !kind.allows(value) {
@@ -182,10 +186,10 @@ impl Environment {
         match (access, old) {
             _ if rules.force => Ok(()),
             (Access::ReadOnly, _) | (Access::WriteOnce, Some(_)) => Err(EnvError::ReadOnly { name, verb }),
-            (Access::ChangeDefault, Some(old)) if rules.default != Some(old) => Err(EnvError::Changed {
+            (Access::ChangeDefault, Some(old)) if default != Some(old) => Err(EnvError::Changed {
                 name,
                 old: old.to_string(),
-                default: rules.default.unwrap_or_default().to_string(),
+                default: default.unwrap_or_default().to_string(),
             }),
             _ => Ok(()),
         }
@@ -271,8 +275,8 @@ impl Environment {
 pub struct Rules<'a> {
     /// Whether flags about access do not count: `-f`.
     pub force: bool,
-    /// The variable's value in the default environment.
-    pub default: Option<&'a str>,
+    /// The default environment.
+    pub defaults: Option<&'a Environment>,
 }
 
 /// Whether a variable may be called so: printable, without blank and without `=`.

@@ -28,6 +28,8 @@ pub(crate) enum Loader {
 /// Where things are.
 struct Bench {
     rounds: usize,
+    /// Only rows with this in their name are measured.
+    only: String,
     u_boot: PathBuf,
     slipway: PathBuf,
     folder: PathBuf,
@@ -37,18 +39,22 @@ type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 const HOST: &str = "10.9.0.1";
 const BOARD: &str = "10.9.0.2";
+/// The same on the second interface: two with the same network would take each other's answers.
+const WEB_HOST: &str = "10.9.1.1";
+const WEB_BOARD: &str = "10.9.1.2";
 const LARGE: usize = 32 << 20;
 const SMALL: usize = 8 << 20;
 const HUGE: usize = 64 << 20;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let usage = "usage: bench SLIPWAY.BIN U-BOOT.BIN FOLDER [ROUNDS]";
+    let usage = "usage: bench SLIPWAY.BIN U-BOOT.BIN FOLDER [ROUNDS [ROWS]]";
     let mut path = || arguments.next().map(PathBuf::from).ok_or(usage);
     let (slipway, u_boot, folder) = (path()?, path()?, path()?);
     let rounds = arguments.next().map_or(Ok(5), |rounds| rounds.parse())?;
     let bench = Bench {
         rounds,
+        only: arguments.next().unwrap_or_default(),
         u_boot,
         slipway,
         folder,
@@ -98,6 +104,9 @@ impl Bench {
         kind: Kind,
         measure: impl FnMut(Loader) -> Result<Option<f64>>,
     ) -> Result<()> {
+        if !name.contains(&self.only) {
+            return Ok(());
+        }
         eprintln!("bench: {name}");
         let [u_boot, slipway] = self.alternate(measure)?;
         table.push(Row {
@@ -222,14 +231,15 @@ impl Bench {
         let guests = Guests::open()?;
         let scenario = Scenario::create(&self.folder.join("web"))?;
         scenario.write("huge", &noise(HUGE))?;
-        let tap = Tap::create("bench1", &format!("{HOST}/24"))?;
+        let tap = Tap::create("bench1", &format!("{WEB_HOST}/24"))?;
         let places = (scenario.folder(), &*self.folder.join("nginx"));
-        let _server = WebServer::start(&guests.nginx(), HOST, places)?;
+        let _server = WebServer::start(&guests.nginx(), WEB_HOST, places)?;
         let newest = Self {
             u_boot: guests.u_boot(),
             slipway: self.slipway.clone(),
             folder: self.folder.clone(),
             rounds: self.rounds,
+            only: self.only.clone(),
         };
         let name = "HTTP, nginx, 64 MiB (U-Boot 2025.01)";
         newest.row(table, name, Kind::MiBPerSecond, |loader| {
@@ -238,7 +248,7 @@ impl Bench {
             };
             let mut session = Session::start(&newest.machine(loader, nic)?)?;
             session.reach_prompt()?;
-            session.network(BOARD, HOST)?;
+            session.network(WEB_BOARD, WEB_HOST)?;
             session.rate("wget 0x42000000 /huge", HUGE)
         })
     }

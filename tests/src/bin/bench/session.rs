@@ -112,7 +112,10 @@ impl Session {
         let closing = format!("Bytes transferred = {len}");
         Ok(match self.wait(closing.as_bytes(), PATIENCE) {
             Ok(()) => Some(len as f64 / f64::from(1 << 20) / (self.last - begin).as_secs_f64()),
-            Err(_) => None,
+            Err(error) => {
+                eprintln!("bench: {line} fails: {error}");
+                None
+            }
         })
     }
 

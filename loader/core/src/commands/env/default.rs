@@ -51,7 +51,7 @@ fn everything(context: &mut Context, keep: bool) {
 
 const FORCE: Rules<'static> = Rules {
     force: true,
-    default: None,
+    defaults: None,
 };
 
 /// One variable. As in U-Boot, what goes wrong is said and does not fail the command.
