@@ -32,6 +32,7 @@
 
 extern crate alloc;
 
+pub mod block;
 pub mod flash;
 pub mod net;
 pub mod pci;

@@ -8,14 +8,16 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::{Flash, NetDevice, NodeInfo, Platform};
+use hal::block::BlockInterface;
+use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform};
 
+use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
 use crate::net::virtio_net::VirtioNet;
 use crate::pci::PciError;
 use crate::pci::host::{self, Endpoint};
 use crate::virtio::mmio::MmioTransport;
-use crate::virtio::pci::{MODERN_NETWORK, PciTransport, TRANSITIONAL_NETWORK, VENDOR};
+use crate::virtio::pci::{self, PciTransport, VENDOR};
 use crate::virtio::{self, Transport, VirtioError};
 
 /// A driver for a kind of device tree node.
@@ -51,12 +53,20 @@ pub const PROBES: &[Probe] = &[
 /// Drivers by PCI vendor and device id, sorted.
 pub const PCI_PROBES: &[PciProbe] = &[
     PciProbe {
-        id: (VENDOR, TRANSITIONAL_NETWORK),
+        id: (VENDOR, pci::TRANSITIONAL_NETWORK),
         run: virtio_pci_net,
     },
     PciProbe {
-        id: (VENDOR, MODERN_NETWORK),
+        id: (VENDOR, pci::TRANSITIONAL_BLOCK),
+        run: virtio_pci_blk,
+    },
+    PciProbe {
+        id: (VENDOR, pci::MODERN_NETWORK),
         run: virtio_pci_net,
+    },
+    PciProbe {
+        id: (VENDOR, pci::MODERN_BLOCK),
+        run: virtio_pci_blk,
     },
 ];
 
@@ -65,6 +75,8 @@ pub const PCI_PROBES: &[PciProbe] = &[
 pub struct Devices {
     /// Network devices.
     pub networks: Vec<Box<dyn NetDevice>>,
+    /// Card slots and disks.
+    pub disks: Vec<Box<dyn BlockDevice>>,
     /// NOR flashes.
     pub flashes: Vec<Box<dyn Flash>>,
     /// What was there and could not be used: the node's path, or the path and the function, and why.
@@ -146,6 +158,7 @@ fn pci_host(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> 
 fn virtio_mmio(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
     match MmioTransport::open(node, platform)? {
         Some((transport, virtio::NETWORK)) => devices.add_virtio_net(Box::new(transport), platform),
+        Some((transport, virtio::BLOCK)) => devices.add_virtio_blk(Box::new(transport), platform),
         Some(_) | None => Ok(()),
     }
 }
@@ -155,11 +168,24 @@ fn virtio_pci_net(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
     devices.add_virtio_net(Box::new(transport), platform)
 }
 
+fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
+    let transport = PciTransport::open(endpoint, platform)?;
+    devices.add_virtio_blk(Box::new(transport), platform)
+}
+
 impl Devices {
     fn add_virtio_net(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
         let name = format!("virtio-net#{}", self.networks.len());
         self.networks
             .push(Box::new(VirtioNet::start(name, transport, platform)?));
+        Ok(())
+    }
+
+    fn add_virtio_blk(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
+        let interfaces = self.disks.iter().map(|disk| disk.interface());
+        let before = interfaces.filter(|interface| *interface == BlockInterface::Virtio);
+        let name = format!("virtio-blk#{}", before.count());
+        self.disks.push(Box::new(VirtioBlk::start(name, transport, platform)?));
         Ok(())
     }
 }

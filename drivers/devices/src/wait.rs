@@ -3,6 +3,7 @@
 use core::hint::spin_loop;
 use core::time::Duration;
 
+use hal::flash::Meanwhile;
 use hal::{Clock, Deadline};
 
 /// Polls between two readings of the clock: a reading can cost as much as many polls (under emulation it takes a lock).
@@ -28,6 +29,50 @@ pub(crate) fn wait_until(clock: &dyn Clock, limit: Duration, mut done: impl FnMu
     }
 }
 
+/// How long [`wait_working`] idles at most between two polls, in spins: some 100 microseconds, little beside a transfer that is worth waiting
+/// for. Tests have no processor to spare.
+const SPINS_LIMIT: u32 = if cfg!(test) { 1 } else { 8192 };
+/// The spins from which on the clock is read after each poll.
+const SPINS_PER_READING: u32 = if cfg!(test) { 1 } else { 64 };
+/// How often [`wait_working`] lets the console have its turn: a UART takes in a dozen characters in this time, and keeps 16 or more.
+const TURN: Duration = Duration::from_millis(1);
+
+/// As [`wait_until`], for work that takes a device a while: polls ever more rarely, since a poll can hold up the device's own work (under
+/// emulation both take the same lock), and calls `meanwhile` now and then.
+pub(crate) fn wait_working(
+    clock: &dyn Clock,
+    limit: Duration,
+    meanwhile: Meanwhile<'_>,
+    mut done: impl FnMut() -> bool,
+) -> bool {
+    if done() {
+        return true;
+    }
+    let started = clock.now();
+    let deadline = Deadline::after(started, limit);
+    let mut turn = Deadline::after(started, TURN);
+    let mut spins = 1u32;
+    loop {
+        for _ in 0..spins {
+            spin_loop();
+        }
+        if done() {
+            return true;
+        }
+        if spins >= SPINS_PER_READING {
+            let now = clock.now();
+            if deadline.expired(now) {
+                return done();
+            }
+            if turn.expired(now) {
+                meanwhile();
+                turn = Deadline::after(now, TURN);
+            }
+        }
+        spins = spins.saturating_mul(2).min(SPINS_LIMIT);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use core::time::Duration;
@@ -35,7 +80,7 @@ mod tests {
     use hal::Clock;
     use hal::fakes::ManualClock;
 
-    use super::wait_until;
+    use super::{wait_until, wait_working};
 
     #[test]
     fn what_is_done_at_once_does_not_read_the_clock() {
@@ -60,5 +105,26 @@ mod tests {
             polls == 200
         };
         assert!(wait_until(&clock, Duration::from_secs(1), third));
+    }
+
+    #[test]
+    fn work_that_is_done_at_once_costs_nothing() {
+        let clock = ManualClock::with_step(1);
+        let nothing = &mut || panic!("there is no time for anything else");
+        assert!(wait_working(&clock, Duration::from_secs(1), nothing, || true));
+        assert_eq!(clock.now().micros(), 0);
+    }
+
+    #[test]
+    fn the_console_has_its_turn_while_a_device_works() {
+        let clock = ManualClock::with_step(100);
+        let mut turns = 0;
+        assert!(!wait_working(
+            &clock,
+            Duration::from_millis(20),
+            &mut || turns += 1,
+            || false
+        ));
+        assert_eq!(turns, 19);
     }
 }

@@ -4,10 +4,11 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use hal::fakes::{FakePlatform, Window};
-use hal::{NetDevice, NodeInfo, PhysAddr, Region, Registers};
+use hal::fakes::{BusMemory, FakePlatform, Window};
+use hal::{BlockIdx, NetDevice, NodeInfo, PhysAddr, Region, Registers};
 
 use super::{Devices, PCI_PROBES, PROBES, probe};
+use crate::block::virtio_blk::model::Disk;
 use crate::pci::model::Bar::{High, Io, Memory32, Memory64, None as Unused};
 use crate::pci::model::{FakeBus, FakeFunction};
 use crate::virtio::model::{Model, PciModel};
@@ -79,6 +80,10 @@ struct Machine {
 }
 
 fn pci_machine(functions: Vec<FakeFunction>) -> Machine {
+    pci_machine_with(functions, |memory| Model::new(memory, false))
+}
+
+fn pci_machine_with(functions: Vec<FakeFunction>, model_on: fn(BusMemory) -> Model) -> Machine {
     let bus = FakeBus::new(functions);
     let model = Rc::new(RefCell::new(Option::<Model>::None));
     let (mapped_bus, mapped_model) = (Rc::clone(&bus), Rc::clone(&model));
@@ -92,7 +97,7 @@ fn pci_machine(functions: Vec<FakeFunction>) -> Machine {
         let model = Rc::new(PciModel(mapped_model.borrow().clone()?));
         Some(Box::new(Window::new(model, usize::try_from(offset).unwrap(), len)))
     });
-    let device = Model::new(platform.memory.clone(), false);
+    let device = model_on(platform.memory.clone());
     *model.borrow_mut() = Some(device.clone());
     let devices = probe(&[FakeBus::node()], &platform);
     Machine {
@@ -136,6 +141,30 @@ fn a_network_device_behind_pci_bridges() {
     function.behind = Some(0);
     let mut machine = pci_machine(Vec::from([FakeFunction::bridge(1), function]));
     exchange(machine.devices.networks[0].as_mut(), &machine.model);
+}
+
+#[test]
+fn disks_behind_pci() {
+    for id in [[0x01, 0x10], [0x42, 0x10]] {
+        let function = virtio_function(1, |function| function.set(2, &id));
+        let disk = |memory| Model::with_disk(memory, false, Disk::new(8));
+        let mut machine = pci_machine_with(Vec::from([function]), disk);
+        machine.bus.0.borrow_mut()[0].set(0x2c, &[0xf4, 0x1a]);
+        assert!(machine.devices.failures.is_empty());
+        let device = &mut machine.devices.disks[0];
+        device.rescan(&mut || ()).unwrap();
+        let medium = device.medium().unwrap();
+        assert_eq!(
+            (device.name(), medium.blocks, medium.vendor.as_str()),
+            ("virtio-blk#0", 8, "1af4")
+        );
+        let mut bytes = [0; 1024];
+        device.read(BlockIdx(6), &mut bytes, &mut || ()).unwrap();
+        assert_eq!(bytes, machine.model.0.borrow().disk.as_ref().unwrap().bytes[6 * 512..]);
+        device.shutdown();
+        assert_eq!(machine.model.0.borrow().status, 0);
+        assert_eq!(machine.bus.0.borrow()[0].command() & 7, 0, "off the bus");
+    }
 }
 
 #[test]
@@ -211,6 +240,32 @@ fn slots_of_virtio_mmio() {
         ),
     ];
     assert_eq!(failures, expected);
+}
+
+#[test]
+fn disks_are_numbered_in_the_order_of_the_slots() {
+    let models = Rc::new(RefCell::new(Vec::<Model>::new()));
+    let mapped = Rc::clone(&models);
+    let platform = FakePlatform::new(move |region| {
+        let index = usize::try_from(region.start().get() - 0x0a00_0000).unwrap() / 0x200;
+        Some(Box::new(mapped.borrow()[index].clone()))
+    });
+    for blocks in [8, 0, 16] {
+        let memory = platform.memory.clone();
+        models.borrow_mut().push(match blocks {
+            0 => Model::new(memory, false),
+            _ => Model::with_disk(memory, true, Disk::new(blocks)),
+        });
+    }
+    let mut devices = probe(&[slot(2), slot(1), slot(0)], &platform);
+    assert!(devices.failures.is_empty());
+    assert_eq!((devices.networks.len(), devices.disks.len()), (1, 2));
+    for (index, blocks) in [16, 8].into_iter().enumerate() {
+        let disk = &mut devices.disks[index];
+        disk.rescan(&mut || ()).unwrap();
+        assert_eq!(disk.name(), alloc::format!("virtio-blk#{index}"));
+        assert_eq!(disk.medium().unwrap().blocks, blocks);
+    }
 }
 
 #[test]

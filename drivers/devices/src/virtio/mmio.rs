@@ -1,6 +1,8 @@
 //! Virtio over memory-mapped registers: version 2, and version 1, the interface before 1.0 (4.2.2 and 4.2.4).
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 
 use hal::{NodeInfo, Platform, Registers};
 
@@ -11,6 +13,7 @@ mod register {
     pub(super) const MAGIC: usize = 0x000;
     pub(super) const VERSION: usize = 0x004;
     pub(super) const DEVICE_ID: usize = 0x008;
+    pub(super) const VENDOR: usize = 0x00c;
     pub(super) const DEVICE_FEATURES: usize = 0x010;
     pub(super) const DEVICE_FEATURES_SELECT: usize = 0x014;
     pub(super) const DRIVER_FEATURES: usize = 0x020;
@@ -27,6 +30,7 @@ mod register {
     pub(super) const QUEUE_DESCRIPTORS: usize = 0x080;
     pub(super) const QUEUE_AVAILABLE: usize = 0x090;
     pub(super) const QUEUE_USED: usize = 0x0a0;
+    pub(super) const CONFIG_GENERATION: usize = 0x0fc;
     pub(super) const CONFIG: usize = 0x100;
 }
 
@@ -162,6 +166,28 @@ impl Transport for MmioTransport {
 
     fn config16(&self, offset: usize) -> u16 {
         self.registers.read16(register::CONFIG.saturating_add(offset))
+    }
+
+    fn config32(&self, offset: usize) -> u32 {
+        self.registers.read32(register::CONFIG.saturating_add(offset))
+    }
+
+    fn config_generation(&self) -> u32 {
+        if self.legacy {
+            0
+        } else {
+            self.registers.read32(register::CONFIG_GENERATION)
+        }
+    }
+
+    /// Four letters, `QEMU`, or a number.
+    fn vendor(&self) -> String {
+        let vendor = self.registers.read32(register::VENDOR);
+        let letters = vendor.to_le_bytes();
+        match core::str::from_utf8(&letters) {
+            Ok(text) if letters.iter().all(u8::is_ascii_graphic) => text.into(),
+            _ => format!("{vendor:08x}"),
+        }
     }
 
     /// Nothing to do: behind plain registers, a device that was reset does no DMA.

@@ -6,7 +6,10 @@ pub mod mmio;
 pub(crate) mod model;
 pub mod pci;
 pub mod queue;
+pub mod request;
+mod ring;
 
+use alloc::string::String;
 use core::time::Duration;
 
 use hal::{Clock, PhysAddr};
@@ -16,6 +19,8 @@ use crate::wait::wait_until;
 
 /// The device id of a network device (5.1.1).
 pub const NETWORK: u32 = 1;
+/// The device id of a block device (5.2.1).
+pub const BLOCK: u32 = 2;
 
 /// Bits of the device status (2.1).
 pub mod status {
@@ -83,6 +88,13 @@ pub trait Transport {
     fn config8(&self, offset: usize) -> u8;
     /// Reads a 16-bit number of the device's own configuration.
     fn config16(&self, offset: usize) -> u16;
+    /// Reads a 32-bit number of the device's own configuration.
+    fn config32(&self, offset: usize) -> u32;
+    /// Reads the number that changes whenever the device's own configuration does (2.5.1); always 0 before 1.0.
+    fn config_generation(&self) -> u32;
+
+    /// Who made the device, for people.
+    fn vendor(&self) -> String;
 
     /// Takes the device off its bus after its last reset.
     fn detach(&mut self);
@@ -124,6 +136,27 @@ pub fn negotiate(transport: &mut dyn Transport, clock: &dyn Clock, wanted: u64) 
     settled
         .then_some(features)
         .ok_or(VirtioError::FeaturesRefused { features })
+}
+
+/// Reads a 64-bit number of the device's own configuration; `None` if it does not stand still. The interface before 1.0 has no generation:
+/// there, two readings must agree (2.5.4).
+#[must_use]
+pub fn config64(transport: &dyn Transport, offset: usize) -> Option<u64> {
+    const TRIES: usize = 8;
+    let read = || {
+        let generation = transport.config_generation();
+        let (low, high) = (transport.config32(offset), transport.config32(offset.saturating_add(4)));
+        (generation, u64::from(high) << 32 | u64::from(low))
+    };
+    let mut last = read();
+    for _ in 0..TRIES {
+        let again = read();
+        if again == last {
+            return Some(again.1);
+        }
+        last = again;
+    }
+    None
 }
 
 /// Lets the device run (3.1.1, step 8).
@@ -193,6 +226,14 @@ pub enum VirtioError {
         queue: u16,
         /// Where it lies.
         address: PhysAddr,
+    },
+    /// A block device whose requests hold no block.
+    #[error("a request of at most {pieces} pieces of {bytes} bytes holds no block")]
+    RequestTooSmall {
+        /// The pieces that it takes.
+        pieces: u32,
+        /// The bytes in each.
+        bytes: u32,
     },
     /// No memory for a queue or its buffers.
     #[error("no {0} bytes of memory to share with the device")]

@@ -1,15 +1,19 @@
-//! A virtio network device for tests, behind the registers of either transport. It does its side of the rings by the
-//! standard, and fails the test when the driver does not.
+//! A virtio network device for tests, or with a [`Disk`] a block device, behind the registers of either transport. It does its side of the
+//! rings by the standard, and fails the test when the driver does not.
 
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
 use super::status;
+use crate::block::virtio_blk::model::Disk;
+
+/// A descriptor of a chain: address, length, and whether the device writes there.
+pub(crate) type Part = (u64, u64, bool);
 
 #[derive(Clone, Default)]
 pub(crate) struct ModelQueue {
@@ -35,6 +39,11 @@ pub(crate) struct State {
     pub(crate) hangs: bool,
     pub(crate) resets: u32,
     pub(crate) config: Vec<u8>,
+    /// The configuration changes whenever it is read.
+    pub(crate) restless: Cell<bool>,
+    generation: Cell<u8>,
+    /// What a block device works on, as soon as it is notified.
+    pub(crate) disk: Option<Disk>,
     feature_select: u32,
     queue_select: u16,
     page_size: u32,
@@ -64,10 +73,24 @@ impl Model {
             hangs: false,
             resets: 0,
             config,
+            restless: Cell::new(false),
+            generation: Cell::new(0),
+            disk: None,
             feature_select: 0,
             queue_select: 0,
             page_size: 0,
         })))
+    }
+
+    /// A block device.
+    pub(crate) fn with_disk(memory: BusMemory, legacy: bool, disk: Disk) -> Self {
+        let model = Self::new(memory, legacy);
+        let mut state = model.0.borrow_mut();
+        state.config = disk.config();
+        state.features = disk.features() | 1 << 29 | state.features & super::VERSION_1;
+        state.disk = Some(disk);
+        drop(state);
+        model
     }
 
     pub(crate) fn header(&self) -> usize {
@@ -147,14 +170,37 @@ impl State {
         let slot = u64::from(ring.taken) % ring.size;
         ring.taken = ring.taken.wrapping_add(1);
         let id = self.memory.number::<2>(PhysAddr(ring.parts[1] + 4 + 2 * slot));
+        let (address, len, flags, _) = self.descriptor(queue, id);
+        Some((id as u32, address, len, flags))
+    }
+
+    fn descriptor(&self, queue: usize, id: u64) -> (u64, u64, u64, u64) {
+        let ring = &self.queues[queue];
         assert!(id < ring.size, "descriptor {id} does not exist");
         let descriptor = ring.parts[0] + 16 * id;
         let field = |offset| PhysAddr(descriptor + offset);
         let (address, len) = (self.memory.number::<8>(field(0)), self.memory.number::<4>(field(8)));
-        Some((id as u32, address, len, self.memory.number::<2>(field(12))))
+        let (flags, next) = (self.memory.number::<2>(field(12)), self.memory.number::<2>(field(14)));
+        (address, len, flags, next)
     }
 
-    fn give(&mut self, queue: usize, id: u32, len: u32) {
+    /// Takes the next chain: its first descriptor, and what is in it.
+    pub(crate) fn take_chain(&mut self, queue: usize) -> Option<(u32, Vec<Part>)> {
+        let (head, ..) = self.take(queue)?;
+        let mut parts = Vec::new();
+        let mut id = u64::from(head);
+        loop {
+            let (address, len, flags, next) = self.descriptor(queue, id);
+            parts.push((address, len, flags & 2 != 0));
+            if flags & 1 == 0 {
+                return Some((head, parts));
+            }
+            assert!(parts.len() < self.queues[queue].size as usize, "the chain has no end");
+            id = next;
+        }
+    }
+
+    pub(crate) fn give(&mut self, queue: usize, id: u32, len: u32) {
         let ring = &mut self.queues[queue];
         let entry = ring.parts[2] + 4 + 8 * (u64::from(ring.given) % ring.size);
         ring.given = ring.given.wrapping_add(1);
@@ -226,10 +272,22 @@ impl State {
     fn notify(&mut self, queue: u32) {
         assert!(self.status & status::DRIVER_OK != 0, "a notification before DRIVER_OK");
         self.queues[usize::try_from(queue).unwrap()].notified += 1;
+        if let Some(mut disk) = self.disk.take() {
+            disk.serve(self);
+            self.disk = Some(disk);
+        }
+    }
+
+    fn generation(&self) -> u8 {
+        let generation = self.generation.get();
+        self.generation
+            .set(generation.wrapping_add(u8::from(self.restless.get())));
+        generation
     }
 
     fn config(&self, offset: usize) -> u8 {
-        self.config.get(offset).copied().unwrap_or(0)
+        let noise = if self.legacy { self.generation() } else { 0 };
+        self.config.get(offset).copied().unwrap_or(0).wrapping_add(noise)
     }
 }
 
@@ -255,10 +313,13 @@ impl Registers for Model {
                     2
                 }
             }
-            0x008 => 1,
+            0x008 => 1 + u32::from(state.disk.is_some()),
+            0x00c => u32::from_le_bytes(*b"QEMU"),
             0x010 => state.offered(),
             0x034 => u32::from(state.limit),
             0x070 => u32::from(state.status),
+            0x0fc if !state.legacy => u32::from(state.generation()),
+            0x100.. => u32::from_le_bytes([0, 1, 2, 3].map(|byte| state.config(offset - 0x100 + byte))),
             _ => panic!("register {offset:#x} is read"),
         }
     }
@@ -302,6 +363,7 @@ impl Registers for PciModel {
         let state = self.0.0.borrow();
         match offset {
             0x14 => state.status,
+            0x15 => state.generation(),
             0x2000.. => state.config(offset - 0x2000),
             _ => panic!("8 bits are read at {offset:#x}"),
         }
@@ -318,8 +380,12 @@ impl Registers for PciModel {
     }
 
     fn read32(&self, offset: usize) -> u32 {
-        assert_eq!(offset, 0x04);
-        self.0.0.borrow().offered()
+        let state = self.0.0.borrow();
+        match offset {
+            0x04 => state.offered(),
+            0x2000.. => u32::from_le_bytes([0, 1, 2, 3].map(|byte| state.config(offset - 0x2000 + byte))),
+            _ => panic!("32 bits are read at {offset:#x}"),
+        }
     }
 
     fn write8(&self, offset: usize, value: u8) {

@@ -1,6 +1,8 @@
 //! Virtio over PCI: four structures in the function's memory, found through vendor capabilities (4.1.4).
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 
 use hal::{Platform, Registers};
 
@@ -17,7 +19,13 @@ pub const VENDOR: u16 = 0x1af4;
 pub const TRANSITIONAL_NETWORK: u16 = 0x1000;
 /// The id of a network device that speaks only 1.0 and later: 0x1040 and the device id.
 pub const MODERN_NETWORK: u16 = 0x1041;
+/// The id of a block device that also speaks the interface before 1.0 (4.1.2.1).
+pub const TRANSITIONAL_BLOCK: u16 = 0x1001;
+/// The id of a block device that speaks only 1.0 and later.
+pub const MODERN_BLOCK: u16 = 0x1042;
 
+/// The subsystem's vendor, in the header of a function (PCI Express Base Specification, 7.5.1.2.3).
+const SUBSYSTEM_VENDOR: u16 = 0x2c;
 const VENDOR_CAPABILITY: u8 = 0x09;
 const COMMON: u8 = 1;
 const NOTIFY: u8 = 2;
@@ -39,6 +47,7 @@ mod common {
     pub(super) const DRIVER_FEATURES_SELECT: usize = 0x08;
     pub(super) const DRIVER_FEATURES: usize = 0x0c;
     pub(super) const STATUS: usize = 0x14;
+    pub(super) const CONFIG_GENERATION: usize = 0x15;
     pub(super) const QUEUE_SELECT: usize = 0x16;
     pub(super) const QUEUE_SIZE: usize = 0x18;
     pub(super) const QUEUE_ENABLE: usize = 0x1c;
@@ -184,6 +193,19 @@ impl Transport for PciTransport {
 
     fn config16(&self, offset: usize) -> u16 {
         self.device.as_ref().map_or(0, |device| device.read16(offset))
+    }
+
+    fn config32(&self, offset: usize) -> u32 {
+        self.device.as_ref().map_or(0, |device| device.read32(offset))
+    }
+
+    fn config_generation(&self) -> u32 {
+        u32::from(self.common.read8(common::CONFIG_GENERATION))
+    }
+
+    /// The subsystem's vendor id, `1af4`.
+    fn vendor(&self) -> String {
+        format!("{:04x}", self.function.read32(SUBSYSTEM_VENDOR) & 0xffff)
     }
 
     fn detach(&mut self) {

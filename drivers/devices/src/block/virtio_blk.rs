@@ -1,0 +1,236 @@
+//! The virtio block device (virtio 1.2, section 5.2), on any transport.
+//!
+//! One request at a time, as large as the device takes: the loader reads whole files, and a request costs far more than its bytes. The bytes
+//! go straight to where the caller wants them, if the platform [lends](hal::StreamingDma) them, else by way of a buffer of the driver's.
+//! A request that does not end in time ends with a reset: the device then has no claim on the caller's bytes.
+
+mod requests;
+
+use alloc::borrow::ToOwned;
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use hal::block::{BLOCK_SIZE, BlockDevice, BlockError, BlockFault, BlockIdx, BlockInterface, Medium};
+use hal::flash::Meanwhile;
+use hal::{Platform, StreamingDma};
+
+use crate::block::{check, walk};
+use crate::virtio::{self, Transport, VirtioError};
+
+use requests::{Data, Requests, config, feature, request, status};
+
+/// The length of the device's serial number (5.2.6).
+const SERIAL_LEN: usize = 20;
+
+/// A virtio block device that runs.
+pub struct VirtioBlk {
+    name: String,
+    requests: Requests,
+    streaming: Rc<dyn StreamingDma>,
+    medium: Option<Medium>,
+}
+
+impl VirtioBlk {
+    /// Resets the device behind `transport` and starts it under the name `name`.
+    ///
+    /// # Errors
+    /// [`VirtioError`] if the device does not do what the standard asks, or there is no memory. It is left reset.
+    pub fn start(name: String, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<Self, VirtioError> {
+        Ok(Self {
+            name,
+            requests: Requests::start(transport, platform)?,
+            streaming: platform.streaming(),
+            medium: None,
+        })
+    }
+
+    fn error(&self, block: Option<BlockIdx>, fault: BlockFault) -> BlockError {
+        BlockError {
+            device: self.name.clone(),
+            block,
+            fault,
+        }
+    }
+
+    fn check(&self, first: BlockIdx, len: usize) -> Result<(), BlockError> {
+        let fault = match &self.medium {
+            _ if !self.requests.running => Some(BlockFault::Stopped),
+            None => Some(BlockFault::NoMedium),
+            Some(medium) => check(medium, first, len),
+        };
+        fault.map_or(Ok(()), |fault| Err(self.error(Some(first), fault)))
+    }
+
+    /// Reads at most [`Limits::request`] bytes.
+    fn read_some(
+        &mut self,
+        first: BlockIdx,
+        bytes: &mut [u8],
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<(), (BlockIdx, BlockFault)> {
+        let streaming = Rc::clone(&self.streaming);
+        if let Some(address) = streaming.lend_to_fill(bytes) {
+            let data = Data {
+                address,
+                len: bytes.len(),
+                device_writes: true,
+            };
+            let result = self.requests.request(request::READ, first, Some(data), meanwhile);
+            streaming.take_back(bytes, address);
+            return result.map_err(|fault| (first, fault));
+        }
+        walk(first, bytes.chunks_mut(self.requests.buffer_len()), |block, chunk| {
+            let read = self.read_to_buffer(block, chunk, &mut *meanwhile);
+            read.map_err(|fault| (block, fault))
+        })
+    }
+
+    fn read_to_buffer(
+        &mut self,
+        first: BlockIdx,
+        chunk: &mut [u8],
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<(), BlockFault> {
+        let data = self.requests.buffer(chunk.len(), true)?;
+        self.requests.request(request::READ, first, Some(data), meanwhile)?;
+        chunk.copy_from_slice(self.requests.buffer_bytes(chunk.len())?);
+        Ok(())
+    }
+
+    /// Writes at most [`Limits::request`] bytes.
+    fn write_some(
+        &mut self,
+        first: BlockIdx,
+        bytes: &[u8],
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<(), (BlockIdx, BlockFault)> {
+        if let Some(address) = self.streaming.lend_to_read(bytes) {
+            let data = Data {
+                address,
+                len: bytes.len(),
+                device_writes: false,
+            };
+            let result = self.requests.request(request::WRITE, first, Some(data), meanwhile);
+            return result.map_err(|fault| (first, fault));
+        }
+        walk(first, bytes.chunks(self.requests.buffer_len()), |block, chunk| {
+            let written = self.write_from_buffer(block, chunk, &mut *meanwhile);
+            written.map_err(|fault| (block, fault))
+        })
+    }
+
+    fn write_from_buffer(&mut self, first: BlockIdx, chunk: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockFault> {
+        self.requests.buffer_bytes_mut(chunk.len())?.copy_from_slice(chunk);
+        let data = self.requests.buffer(chunk.len(), false)?;
+        self.requests.request(request::WRITE, first, Some(data), meanwhile)
+    }
+
+    /// The serial number, if the device has one.
+    fn serial(&mut self, meanwhile: Meanwhile<'_>) -> Result<String, BlockFault> {
+        self.requests.buffer_bytes_mut(SERIAL_LEN)?.fill(0);
+        let data = self.requests.buffer(SERIAL_LEN, true)?;
+        match self
+            .requests
+            .request(request::GET_ID, BlockIdx(0), Some(data), meanwhile)
+        {
+            Ok(()) => {
+                let text = self.requests.buffer_bytes(SERIAL_LEN)?;
+                let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+                let printable = text.iter().filter(|byte| byte.is_ascii_graphic() || **byte == b' ');
+                Ok(printable.map(|byte| char::from(*byte)).collect())
+            }
+            Err(BlockFault::Device(status)) if status == u32::from(status::UNSUPPORTED) => Ok(String::new()),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    fn find_medium(&mut self, meanwhile: Meanwhile<'_>) -> Result<Medium, BlockFault> {
+        let capacity = virtio::config64(self.requests.transport.as_ref(), config::CAPACITY);
+        let blocks = capacity.ok_or(BlockFault::Unusable("its capacity changes while it is read"))?;
+        let block_len = u64::try_from(BLOCK_SIZE).unwrap_or(1);
+        if blocks == 0 {
+            return Err(BlockFault::Unusable("it holds no block"));
+        }
+        if blocks.checked_mul(block_len).is_none() {
+            return Err(BlockFault::Unusable(
+                "it says that it has more bytes than can be counted",
+            ));
+        }
+        let serial = self.serial(meanwhile)?;
+        let facts = if serial.is_empty() {
+            Vec::new()
+        } else {
+            Vec::from([("Serial", serial)])
+        };
+        Ok(Medium {
+            blocks,
+            read_only: self.requests.features & feature::READ_ONLY != 0,
+            vendor: self.requests.transport.vendor(),
+            product: "VirtIO Block Device".to_owned(),
+            revision: String::new(),
+            facts,
+        })
+    }
+}
+
+impl BlockDevice for VirtioBlk {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn interface(&self) -> BlockInterface {
+        BlockInterface::Virtio
+    }
+
+    fn medium(&self) -> Option<&Medium> {
+        self.medium.as_ref()
+    }
+
+    fn rescan(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.medium = None;
+        if !self.requests.running {
+            return Err(self.error(None, BlockFault::Stopped));
+        }
+        let medium = self.find_medium(meanwhile).map_err(|fault| self.error(None, fault))?;
+        self.medium = Some(medium);
+        Ok(())
+    }
+
+    fn read(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.check(first, bytes.len())?;
+        let pieces = bytes.chunks_mut(self.requests.limits.request);
+        let done = walk(first, pieces, |block, piece| {
+            self.read_some(block, piece, &mut *meanwhile)
+        });
+        done.map_err(|(block, fault)| self.error(Some(block), fault))
+    }
+
+    fn write(&mut self, first: BlockIdx, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.check(first, bytes.len())?;
+        if self.medium.as_ref().is_some_and(|medium| medium.read_only) {
+            return Err(self.error(Some(first), BlockFault::ReadOnly));
+        }
+        let pieces = bytes.chunks(self.requests.limits.request);
+        let done = walk(first, pieces, |block, piece| {
+            self.write_some(block, piece, &mut *meanwhile)
+        });
+        done.map_err(|(block, fault)| self.error(Some(block), fault))?;
+        if self.requests.features & feature::FLUSH == 0 {
+            return Ok(());
+        }
+        let flushed = self.requests.request(request::FLUSH, BlockIdx(0), None, meanwhile);
+        flushed.map_err(|fault| self.error(None, fault))
+    }
+
+    fn shutdown(&mut self) {
+        self.medium = None;
+        self.requests.shutdown();
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod model;
+#[cfg(test)]
+mod tests;
