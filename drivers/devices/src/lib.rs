@@ -34,6 +34,7 @@ extern crate alloc;
 
 pub mod block;
 pub mod flash;
+pub mod mmc;
 pub mod net;
 pub mod pci;
 pub mod probe;

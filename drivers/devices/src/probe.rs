@@ -8,11 +8,11 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::block::BlockInterface;
 use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform};
 
 use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
+use crate::mmc::sdhci::{self, SdhciError};
 use crate::net::virtio_net::VirtioNet;
 use crate::pci::PciError;
 use crate::pci::host::{self, Endpoint};
@@ -37,8 +37,32 @@ pub struct PciProbe {
 /// Drivers by `compatible`, sorted.
 pub const PROBES: &[Probe] = &[
     Probe {
+        compatible: "arasan,sdhci-4.9a",
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "arasan,sdhci-5.1",
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "arasan,sdhci-8.9a",
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "brcm,bcm2711-emmc2",
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "brcm,bcm2835-sdhci",
+        run: sdhci_node,
+    },
+    Probe {
         compatible: cfi::COMPATIBLE,
         run: cfi_flash,
+    },
+    Probe {
+        compatible: "generic-sdhci",
+        run: sdhci_node,
     },
     Probe {
         compatible: "pci-host-ecam-generic",
@@ -47,6 +71,14 @@ pub const PROBES: &[Probe] = &[
     Probe {
         compatible: "virtio,mmio",
         run: virtio_mmio,
+    },
+    Probe {
+        compatible: "xlnx,versal-8.9a",
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "xlnx,zynqmp-8.9a",
+        run: sdhci_node,
     },
 ];
 
@@ -67,6 +99,10 @@ pub const PCI_PROBES: &[PciProbe] = &[
     PciProbe {
         id: (VENDOR, pci::MODERN_BLOCK),
         run: virtio_pci_blk,
+    },
+    PciProbe {
+        id: sdhci::PCI_ID,
+        run: sdhci_pci,
     },
 ];
 
@@ -92,6 +128,9 @@ pub enum ProbeError {
     /// PCI.
     #[error(transparent)]
     Pci(#[from] PciError),
+    /// A card slot.
+    #[error(transparent)]
+    Sdhci(#[from] SdhciError),
     /// Virtio.
     #[error(transparent)]
     Virtio(#[from] VirtioError),
@@ -173,7 +212,25 @@ fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
     devices.add_virtio_blk(Box::new(transport), platform)
 }
 
+fn sdhci_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    let quirks = node.compatible.iter().find_map(|name| sdhci::quirks(name));
+    let slot = sdhci::open_node(node, quirks.unwrap_or(sdhci::Quirks::NONE), platform)?;
+    devices.disks.push(Box::new(slot));
+    Ok(())
+}
+
+fn sdhci_pci(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
+    let slot = sdhci::open_pci(devices.count_disks("sdhci-pci#"), endpoint, platform)?;
+    devices.disks.push(Box::new(slot));
+    Ok(())
+}
+
 impl Devices {
+    /// How many disks have a name that begins so.
+    fn count_disks(&self, name: &str) -> usize {
+        self.disks.iter().filter(|disk| disk.name().starts_with(name)).count()
+    }
+
     fn add_virtio_net(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
         let name = format!("virtio-net#{}", self.networks.len());
         self.networks
@@ -182,9 +239,7 @@ impl Devices {
     }
 
     fn add_virtio_blk(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
-        let interfaces = self.disks.iter().map(|disk| disk.interface());
-        let before = interfaces.filter(|interface| *interface == BlockInterface::Virtio);
-        let name = format!("virtio-blk#{}", before.count());
+        let name = format!("virtio-blk#{}", self.count_disks("virtio-blk#"));
         self.disks.push(Box::new(VirtioBlk::start(name, transport, platform)?));
         Ok(())
     }

@@ -20,6 +20,29 @@ pub struct NodeInfo {
     pub bus_range: Option<(u8, u8)>,
     /// `bank-width` of a flash, in bytes (Linux `mtd-physmap.yaml`).
     pub bank_width: Option<u32>,
+    /// `clock-frequency`, in Hz.
+    pub clock_frequency: Option<u32>,
+    /// What is said of a card slot (Linux `mmc-controller-common.yaml`); says nothing elsewhere.
+    pub mmc: MmcSlot,
+}
+
+/// How a board has wired a card slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MmcSlot {
+    /// `bus-width`: data lines.
+    pub bus_width: Option<u32>,
+    /// `max-frequency`, in Hz.
+    pub max_frequency: Option<u32>,
+    /// `non-removable`: the card is soldered.
+    pub non_removable: bool,
+    /// The controller cannot tell whether there is a card: `broken-cd`, or a detector that is wired elsewhere, `cd-gpios`.
+    pub broken_cd: bool,
+    /// `cd-inverted`: the detector's level is upside down.
+    pub cd_inverted: bool,
+    /// The controller cannot tell whether the card is write-protected: `disable-wp`, or a switch that is wired elsewhere, `wp-gpios`.
+    pub disable_wp: bool,
+    /// `wp-inverted`: the switch's level is upside down.
+    pub wp_inverted: bool,
 }
 
 /// One entry of a PCI host bridge's `ranges`.

@@ -9,6 +9,7 @@ use hal::{BlockIdx, NetDevice, NodeInfo, PhysAddr, Region, Registers};
 
 use super::{Devices, PCI_PROBES, PROBES, probe};
 use crate::block::virtio_blk::model::Disk;
+use crate::mmc;
 use crate::pci::model::Bar::{High, Io, Memory32, Memory64, None as Unused};
 use crate::pci::model::{FakeBus, FakeFunction};
 use crate::virtio::model::{Model, PciModel};
@@ -164,6 +165,90 @@ fn disks_behind_pci() {
         device.shutdown();
         assert_eq!(machine.model.0.borrow().status, 0);
         assert_eq!(machine.bus.0.borrow()[0].command() & 7, 0, "off the bus");
+    }
+}
+
+/// A PCI bus with card slots, and the controllers behind them.
+fn card_machine(slots: u8) -> (Rc<FakeBus>, Rc<RefCell<Vec<mmc::model::Model>>>, Devices) {
+    let bars = [Memory32(0x100), Unused, Unused, Unused, Unused, Unused];
+    let functions = (1..=slots).map(|device| FakeFunction::new((0x1b36, 0x0007), device, bars));
+    let bus = FakeBus::new(functions.collect());
+    let models = Rc::new(RefCell::new(Vec::<mmc::model::Model>::new()));
+    let (mapped_bus, mapped) = (Rc::clone(&bus), Rc::clone(&models));
+    let platform = FakePlatform::new(move |region| {
+        let len = usize::try_from(region.len()).unwrap();
+        if region.start().get() == FakeBus::ECAM.0 {
+            return Some(Box::new(Window::new(Rc::clone(&mapped_bus), 0, len)) as Box<_>);
+        }
+        let (function, bar, offset) = mapped_bus.answers(region)?;
+        assert_eq!((bar, offset, len), (0, 0, 0x100));
+        Some(Box::new(mapped.borrow().get(function)?.clone()))
+    });
+    for slot in 1..=slots {
+        let card = mmc::model::card::Card::new(mmc::model::card::Kind::Sdsc, 64 << u32::from(slot));
+        let model = mmc::model::Model::new(platform.memory.clone(), Rc::clone(&platform.clock), Some(card));
+        models.borrow_mut().push(model);
+    }
+    let devices = probe(&[FakeBus::node()], &platform);
+    (bus, models, devices)
+}
+
+#[test]
+fn card_slots_behind_pci() {
+    let (bus, models, mut devices) = card_machine(2);
+    assert!(devices.failures.is_empty());
+    for (index, disk) in devices.disks.iter_mut().enumerate() {
+        assert_eq!(disk.name(), alloc::format!("sdhci-pci#{index}"));
+        disk.rescan(&mut || ()).unwrap();
+        assert_eq!(disk.medium().unwrap().blocks, 128 << index);
+        let mut bytes = [0; 1024];
+        disk.read(BlockIdx(5), &mut bytes, &mut || ()).unwrap();
+        assert_eq!(bytes[512..], mmc::model::card::Card::pattern(6));
+        disk.shutdown();
+        assert_eq!(bus.0.borrow()[index].command() & 7, 0, "off the bus");
+        assert!(!models.borrow()[index].is_clock_on());
+    }
+}
+
+#[test]
+fn a_card_slot_behind_pci_that_does_not_answer() {
+    let (bus, _, devices) = {
+        let bars = [Unused; 6];
+        let bus = FakeBus::new(Vec::from([FakeFunction::new((0x1b36, 0x0007), 1, bars)]));
+        let mapped = Rc::clone(&bus);
+        let platform = FakePlatform::new(move |region| {
+            let len = usize::try_from(region.len()).unwrap();
+            Some(Box::new(Window::new(Rc::clone(&mapped), 0, len)))
+        });
+        let devices = probe(&[FakeBus::node()], &platform);
+        (bus, (), devices)
+    };
+    let (path, error) = &devices.failures[0];
+    assert_eq!(path, "/pcie@10000000 00:01.0");
+    assert_eq!(
+        error.to_string(),
+        "function 00:01.0: base address register 0 holds no memory"
+    );
+    assert_eq!(bus.0.borrow()[0].command() & 7, 0);
+}
+
+#[test]
+fn card_slots_of_the_tree_keep_its_order() {
+    for (compatible, _) in crate::mmc::sdhci::COMPATIBLE {
+        let models = Rc::new(RefCell::new(Option::<mmc::model::Model>::None));
+        let mapped = Rc::clone(&models);
+        let platform = FakePlatform::new(move |_| Some(Box::new(mapped.borrow().clone()?)));
+        let model = mmc::model::Model::new(platform.memory.clone(), Rc::clone(&platform.clock), None);
+        *models.borrow_mut() = Some(model);
+        let node = |address: u64| NodeInfo {
+            path: alloc::format!("/soc/mmc@{address:x}"),
+            compatible: Vec::from([(*compatible).into(), "arasan,sdhci-8.9a".into()]),
+            reg: Vec::from([Region::new(PhysAddr(address), 0x100).unwrap()]),
+            ..NodeInfo::default()
+        };
+        let devices = probe(&[node(0xfe34_0000), node(0xfe30_0000)], &platform);
+        let names: Vec<_> = devices.disks.iter().map(|disk| disk.name()).collect();
+        assert_eq!(names, ["mmc@fe340000", "mmc@fe300000"], "{compatible}");
     }
 }
 

@@ -3,7 +3,7 @@
 use alloc::borrow::ToOwned;
 use alloc::vec::Vec;
 
-use hal::node::{PciRange, PciSpace};
+use hal::node::{MmcSlot, PciRange, PciSpace};
 use hal::{NodeInfo, PhysAddr, Region};
 
 use super::{NodeId, Tree};
@@ -38,6 +38,21 @@ impl Tree {
             },
             bus_range: self.bus_range(id),
             bank_width: self.u32(id, "bank-width"),
+            clock_frequency: self.u32(id, "clock-frequency"),
+            mmc: self.mmc_slot(id),
+        }
+    }
+
+    fn mmc_slot(&self, id: NodeId) -> MmcSlot {
+        let has = |name| self.property(id, name).is_some();
+        MmcSlot {
+            bus_width: self.u32(id, "bus-width"),
+            max_frequency: self.u32(id, "max-frequency"),
+            non_removable: has("non-removable"),
+            broken_cd: has("broken-cd") || has("cd-gpios"),
+            cd_inverted: has("cd-inverted"),
+            disable_wp: has("disable-wp") || has("wp-gpios"),
+            wp_inverted: has("wp-inverted"),
         }
     }
 
@@ -134,7 +149,7 @@ fn number(cells: &[u8]) -> Option<u64> {
 mod tests {
     use alloc::vec;
 
-    use hal::node::{PciRange, PciSpace};
+    use hal::node::{MmcSlot, PciRange, PciSpace};
     use hal::{PhysAddr, Region};
 
     use crate::devicetree::{NodeId, Tree};
@@ -198,6 +213,30 @@ mod tests {
         let hidden = device(&mut tree, closed, &[0x900_0000, 0x1000]);
         assert_eq!(tree.device(seen).reg, vec![region(0x900_0000, 0x1000)]);
         assert!(tree.device(hidden).reg.is_empty());
+    }
+
+    #[test]
+    fn card_slots_say_how_they_are_wired() {
+        let mut tree = Tree::new();
+        let slot = tree.add(tree.root(), "mmc@ff170000").unwrap();
+        assert_eq!(tree.device(slot).mmc, MmcSlot::default());
+        tree.set_u32(slot, "bus-width", 4).unwrap();
+        tree.set_u32(slot, "max-frequency", 50_000_000).unwrap();
+        tree.set_u32(slot, "clock-frequency", 100_000_000).unwrap();
+        tree.set(slot, "non-removable", &[]).unwrap();
+        tree.set(slot, "cd-gpios", &cells(&[1, 45, 1])).unwrap();
+        tree.set(slot, "wp-inverted", &[]).unwrap();
+        let info = tree.device(slot);
+        assert_eq!(info.clock_frequency, Some(100_000_000));
+        let expected = MmcSlot {
+            bus_width: Some(4),
+            max_frequency: Some(50_000_000),
+            non_removable: true,
+            broken_cd: true,
+            wp_inverted: true,
+            ..MmcSlot::default()
+        };
+        assert_eq!(info.mmc, expected);
     }
 
     #[test]

@@ -1,0 +1,615 @@
+//! An SD host controller for tests, with a card behind it. It does what "SD Host Controller Simplified Specification" says, fails the test
+//! when the driver does not, and lets a test have things go wrong.
+
+pub(crate) mod card;
+
+use alloc::collections::VecDeque;
+use alloc::rc::Rc;
+use alloc::vec;
+use alloc::vec::Vec;
+use core::cell::RefCell;
+
+use hal::fakes::{BusMemory, ManualClock};
+use hal::{Clock, PhysAddr, Registers};
+
+use super::sdhci::registers::{self as reg, clock, command, control, present, status};
+use card::{Card, CardFault, Phase};
+
+/// QEMU's default: 3.3 V, SDMA, ADMA2, high speed, 52 MHz.
+pub(crate) const CAPABILITIES: u32 = 0x0568_34b4;
+/// As QEMU's for the Raspberry Pi 4: no DMA.
+pub(crate) const WORDS_ONLY: u32 = 0x0521_34b4;
+
+/// The data of a command in flight.
+struct Transfer {
+    phase: Phase,
+    /// Bytes per block, and blocks left.
+    size: usize,
+    left: usize,
+    /// Blocks that were moved.
+    done: usize,
+    words: VecDeque<u8>,
+    mode: u32,
+}
+
+pub(crate) struct State {
+    pub(crate) memory: BusMemory,
+    pub(crate) clock: Rc<ManualClock>,
+    pub(crate) card: Option<Card>,
+    pub(crate) words: [u32; 64],
+    /// The clock before the divider, in MHz, for the model's own arithmetic.
+    pub(crate) base: u64,
+    /// Added to addresses on the bus: where the test's memory lies for the controller.
+    pub(crate) offset: u64,
+    /// Readings of the status until what a command comes to is told, and of the reset bits until they are clear.
+    pub(crate) latency: u32,
+    /// Resets that never end.
+    pub(crate) stuck_resets: u32,
+    /// The clock never becomes stable.
+    pub(crate) unstable: bool,
+    /// Asserts a pause between writes while the clock is slow.
+    pub(crate) slow_writes: bool,
+    pub(crate) write_protected: bool,
+    /// Bounces: the detector is not stable for so many readings.
+    pub(crate) bouncing: u32,
+    /// Commands and their number of blocks.
+    pub(crate) commands: Vec<(u8, usize)>,
+    /// Readings and writings of registers.
+    pub(crate) accesses: u64,
+    /// DMA selections that were used.
+    pub(crate) dma_selects: Vec<u32>,
+    /// Commands given to the card while this is set fail the test.
+    due: u32,
+    wait: u32,
+    transfer: Option<Transfer>,
+    last_write: Option<hal::Instant>,
+    sdma_next: u64,
+}
+
+#[derive(Clone)]
+pub(crate) struct Model(pub(crate) Rc<RefCell<State>>);
+
+impl Model {
+    pub(crate) fn new(memory: BusMemory, clock: Rc<ManualClock>, card: Option<Card>) -> Self {
+        let mut words = [0; 64];
+        words[reg::CAPABILITIES / 4] = CAPABILITIES;
+        words[reg::VERSION / 4] = 2 << 16;
+        Self(Rc::new(RefCell::new(State {
+            memory,
+            clock,
+            card,
+            words,
+            base: 52,
+            offset: 0,
+            latency: 2,
+            stuck_resets: 0,
+            unstable: false,
+            slow_writes: false,
+            write_protected: false,
+            bouncing: 0,
+            commands: Vec::new(),
+            accesses: 0,
+            dma_selects: Vec::new(),
+            due: 0,
+            wait: 0,
+            transfer: None,
+            last_write: None,
+            sdma_next: 0,
+        })))
+    }
+
+    /// Takes the card out.
+    pub(crate) fn remove(&self) -> Option<Card> {
+        self.0.borrow_mut().remove()
+    }
+
+    pub(crate) fn insert(&self, card: Card) {
+        self.0.borrow_mut().card = Some(card);
+    }
+
+    pub(crate) fn fail(&self, command: u8, faults: &[CardFault]) {
+        self.0.borrow_mut().card.as_mut().unwrap().fail(command, faults);
+    }
+
+    pub(crate) fn take_commands(&self) -> Vec<(u8, usize)> {
+        core::mem::take(&mut self.0.borrow_mut().commands)
+    }
+
+    pub(crate) fn is_clock_on(&self) -> bool {
+        self.0.borrow().words[reg::CLOCK / 4] & clock::CARD_ON != 0
+    }
+}
+
+impl State {
+    fn word(&mut self, register: usize) -> &mut u32 {
+        &mut self.words[register / 4]
+    }
+
+    fn remove(&mut self) -> Option<Card> {
+        if *self.word(reg::STATUS_ENABLE) & status::REMOVED != 0 {
+            *self.word(reg::STATUS) |= status::REMOVED;
+        }
+        self.card.take()
+    }
+
+    fn tell(&mut self, bits: u32) {
+        self.due |= bits;
+        self.wait = self.latency;
+    }
+
+    fn present(&mut self) -> u32 {
+        let mut word = *self.word(reg::PRESENT) & 0xffff;
+        if self.bouncing > 0 {
+            self.bouncing -= 1;
+        } else {
+            word |= present::STABLE;
+        }
+        word |= if self.card.is_some() { present::INSERTED } else { 0 };
+        word | if self.write_protected {
+            0
+        } else {
+            present::WRITE_ENABLED
+        }
+    }
+
+    fn status(&mut self) -> u32 {
+        if self.wait > 0 {
+            self.wait -= 1;
+        } else {
+            let enabled = *self.word(reg::STATUS_ENABLE);
+            let due = core::mem::take(&mut self.due) & enabled;
+            *self.word(reg::STATUS) |= due;
+        }
+        let word = *self.word(reg::STATUS);
+        word | if word & status::ERRORS != 0 { status::ERROR } else { 0 }
+    }
+
+    fn clock_word(&mut self) -> u32 {
+        let stable = !self.unstable;
+        let word = self.word(reg::CLOCK);
+        let resets = *word >> 24;
+        let value = *word;
+        if resets != 0 && self.stuck_resets == 0 {
+            *self.word(reg::CLOCK) &= 0x00ff_ffff;
+        }
+        let on = value & clock::INTERNAL_ON != 0 && stable;
+        value | if on { clock::STABLE } else { 0 }
+    }
+
+    /// The card clock, in Hz.
+    fn hertz(&mut self) -> u64 {
+        let word = *self.word(reg::CLOCK);
+        let low = u64::from(word >> 8 & 0xff);
+        let high = u64::from(word >> 6 & 3);
+        let version = self.words[reg::VERSION / 4] >> 16;
+        let half = if version >= 2 { high << 8 | low } else { low };
+        assert!(version >= 2 || high == 0 && (low == 0 || low.is_power_of_two()));
+        let base = self.base * 1_000_000;
+        if half == 0 { base } else { base / (2 * half) }
+    }
+
+    fn set_clock(&mut self, value: u32) {
+        let before = *self.word(reg::CLOCK);
+        let divided = clock::DIVIDER_MASK & (before ^ value) != 0;
+        assert!(
+            !divided || value & clock::CARD_ON == 0,
+            "the divider changes while the card clock is on"
+        );
+        let resets = value >> 24;
+        *self.word(reg::CLOCK) = value;
+        if resets & 1 != 0 {
+            self.reset_all();
+        }
+        if resets & 2 != 0 {
+            *self.word(reg::PRESENT) &= !present::COMMAND_BUSY;
+            self.due &= !(status::COMMAND_DONE | 0x000f_0000);
+        }
+        if resets & 4 != 0 {
+            *self.word(reg::PRESENT) &= !present::DATA_BUSY;
+            self.due &= !0x00f0_fffe;
+            self.transfer = None;
+        }
+    }
+
+    fn reset_all(&mut self) {
+        let kept = [
+            reg::CAPABILITIES / 4,
+            reg::CAPABILITIES / 4 + 1,
+            reg::VERSION / 4,
+            reg::CLOCK / 4,
+        ];
+        for (at, word) in self.words.iter_mut().enumerate() {
+            if !kept.contains(&at) {
+                *word = 0;
+            }
+        }
+        *self.word(reg::CLOCK) &= clock::RESET_ALL;
+        (self.due, self.wait, self.transfer) = (0, 0, None);
+        if let Some(card) = &mut self.card {
+            card.power_cycle();
+        }
+    }
+
+    fn set_control(&mut self, value: u32) {
+        let before = core::mem::replace(self.word(reg::CONTROL), value);
+        if (before & !value) & control::POWER_ON != 0
+            && let Some(card) = &mut self.card
+        {
+            card.power_cycle();
+        }
+    }
+
+    fn begin(&mut self, value: u32) {
+        let busy = *self.word(reg::PRESENT);
+        let index = (value >> command::INDEX_SHIFT & 0x3f) as u8;
+        let needs_data = value & command::HAS_DATA != 0;
+        assert_eq!(
+            busy & present::COMMAND_BUSY,
+            0,
+            "CMD{index} while another is on its way"
+        );
+        assert!(
+            !needs_data || busy & present::DATA_BUSY == 0,
+            "CMD{index} while data is on its way"
+        );
+        assert_eq!(index == 12, value & command::ABORT == command::ABORT);
+        assert!(
+            *self.word(reg::CLOCK) & clock::CARD_ON != 0,
+            "CMD{index} without a clock"
+        );
+        assert!(
+            *self.word(reg::CONTROL) & control::POWER_ON != 0,
+            "CMD{index} without power"
+        );
+        assert_eq!(*self.word(reg::SIGNAL_ENABLE), 0, "interrupts are to stay off");
+        let count = (*self.word(reg::BLOCK) >> 16) as usize;
+        self.commands.push((index, if needs_data { count } else { 0 }));
+        let hertz = self.hertz();
+        let argument = *self.word(reg::ARGUMENT);
+        let answer = self.card.as_mut().and_then(|card| {
+            let fastest = u64::from(card.fastest());
+            assert!(
+                hertz <= fastest,
+                "CMD{index} at {hertz} Hz, and the card takes {fastest}"
+            );
+            card.command(index, argument)
+        });
+        self.answer(value, answer);
+    }
+
+    fn answer(&mut self, value: u32, answer: card::Answer) {
+        let fault = self.card.as_ref().map_or(CardFault::None, |card| card.fault);
+        if fault == CardFault::Removed {
+            self.remove();
+        }
+        let wants_answer = value >> 16 & 3 != 0;
+        let Some((words, phase)) = answer else {
+            if wants_answer {
+                *self.word(reg::PRESENT) |= present::COMMAND_BUSY;
+                return self.tell(status::COMMAND_TIMEOUT);
+            }
+            return self.tell(status::COMMAND_DONE);
+        };
+        if fault == CardFault::DamagedAnswer {
+            *self.word(reg::PRESENT) |= present::COMMAND_BUSY;
+            return self.tell(1 << 17);
+        }
+        if fault == CardFault::Stuck {
+            *self.word(reg::PRESENT) |= present::COMMAND_BUSY;
+            return;
+        }
+        for (at, word) in words.into_iter().enumerate() {
+            self.words[reg::RESPONSE / 4 + at] = word;
+        }
+        self.tell(status::COMMAND_DONE);
+        let busy = value & command::ANSWER_48_BUSY == command::ANSWER_48_BUSY;
+        match phase {
+            Some(phase) => self.move_data(value, phase),
+            None if value & command::HAS_DATA != 0 => {
+                *self.word(reg::PRESENT) |= present::DATA_BUSY;
+                self.tell(status::DATA_TIMEOUT);
+            }
+            None if busy && fault == CardFault::Busy => *self.word(reg::PRESENT) |= present::DATA_BUSY,
+            None if busy => self.tell(status::TRANSFER_DONE),
+            None => {}
+        }
+    }
+
+    fn move_data(&mut self, value: u32, phase: Phase) {
+        assert!(value & command::HAS_DATA != 0, "nobody takes the card's data");
+        let block = *self.word(reg::BLOCK);
+        let several = value & command::SEVERAL != 0;
+        assert_eq!(several, value & command::COUNT_BLOCKS != 0);
+        assert_eq!(several, value & command::AUTO_STOP != 0);
+        assert_eq!(
+            value & command::READ != 0,
+            !matches!(phase, Phase::Write(_)),
+            "the direction"
+        );
+        let size = (block & 0xfff) as usize;
+        if let Phase::Register(bytes) = &phase {
+            assert_eq!((bytes.len(), several), (size, false));
+        }
+        *self.word(reg::PRESENT) |= present::DATA_BUSY;
+        self.transfer = Some(Transfer {
+            phase,
+            size,
+            left: if several { (block >> 16) as usize } else { 1 },
+            done: 0,
+            words: VecDeque::new(),
+            mode: value,
+        });
+        if value & command::DMA == 0 {
+            return self.next_words();
+        }
+        let select = *self.word(reg::CONTROL) & control::DMA_MASK;
+        self.dma_selects.push(select);
+        match select {
+            0 => {
+                self.sdma_next = u64::from(*self.word(reg::SDMA_ADDRESS));
+                self.sdma();
+            }
+            control::ADMA2_32 => self.adma(false),
+            control::ADMA2_64 => self.adma(true),
+            _ => panic!("a kind of DMA that is none: {select:#x}"),
+        }
+    }
+
+    /// The next block from the card, or nothing after a fault.
+    fn take_block(&mut self) -> Option<Vec<u8>> {
+        let narrow = self.is_bus_wrong();
+        let Some(transfer) = &mut self.transfer else {
+            return None;
+        };
+        let card = self.card.as_mut()?;
+        let at = transfer.done;
+        let bytes = match &transfer.phase {
+            Phase::Register(bytes) => bytes.clone(),
+            Phase::Read(first) | Phase::Write(first) => card.block(first + at as u64),
+        };
+        let fault = match card.fault {
+            CardFault::DamagedData(bad) if bad == at => 1 << 21,
+            CardFault::NoData(bad) if bad == at => status::DATA_TIMEOUT,
+            CardFault::Adma => status::ADMA,
+            _ if narrow => 1 << 21,
+            _ => 0,
+        };
+        if fault == status::ADMA {
+            self.words[reg::ADMA_ERROR / 4] = 3;
+        }
+        if fault != 0 {
+            self.transfer = None;
+            self.tell(fault);
+            return None;
+        }
+        transfer.done += 1;
+        transfer.left -= 1;
+        Some(bytes)
+    }
+
+    /// Whether controller and card drive the bus differently, or over lines that the board does not have.
+    fn is_bus_wrong(&mut self) -> bool {
+        let word = *self.word(reg::CONTROL);
+        let width = match word & (control::FOUR_LINES | control::EIGHT_LINES) {
+            0 => 1,
+            control::FOUR_LINES => 4,
+            _ => 8,
+        };
+        self.card
+            .as_ref()
+            .is_some_and(|card| card.width != width || card.lines < width)
+    }
+
+    fn give_block(&mut self, bytes: &[u8]) -> bool {
+        let before = self.transfer.as_ref().map(|transfer| transfer.done as u64);
+        if self.take_block().is_none() {
+            return false;
+        }
+        if let (Some(Transfer { phase, .. }), Some(before), Some(card)) = (&self.transfer, before, &mut self.card) {
+            let Phase::Write(first) = phase else {
+                panic!("the card sends")
+            };
+            card.write(first + before, bytes);
+        }
+        true
+    }
+
+    /// The last block is through.
+    fn finish(&mut self) {
+        let transfer = self.transfer.take();
+        let stops = transfer.is_some_and(|transfer| transfer.mode & command::AUTO_STOP != 0);
+        let Some(card) = &mut self.card else { return };
+        if stops {
+            card.seen.push((12, 0));
+        }
+        card.stop();
+        if card.fault == CardFault::Stuck {
+            return;
+        }
+        *self.word(reg::PRESENT) &= !present::DATA_BUSY;
+        self.tell(status::TRANSFER_DONE);
+    }
+
+    fn left(&self) -> usize {
+        self.transfer.as_ref().map_or(0, |transfer| transfer.left)
+    }
+
+    fn is_write(&self) -> bool {
+        matches!(
+            &self.transfer,
+            Some(Transfer {
+                phase: Phase::Write(_),
+                ..
+            })
+        )
+    }
+
+    fn next_words(&mut self) {
+        if self.left() == 0 {
+            return self.finish();
+        }
+        if self.is_write() {
+            return self.tell(status::WRITE_READY);
+        }
+        if let Some(block) = self.take_block() {
+            if let Some(transfer) = &mut self.transfer {
+                transfer.words = block.into();
+            }
+            self.tell(status::READ_READY);
+        }
+    }
+
+    fn read_data(&mut self) -> u32 {
+        assert_eq!(*self.word(reg::STATUS) & status::READ_READY, 0, "to be cleared first");
+        let transfer = self.transfer.as_mut().expect("no data is on its way");
+        let bytes = [(); 4].map(|()| transfer.words.pop_front().expect("the buffer is empty"));
+        if transfer.words.is_empty() {
+            self.next_words();
+        }
+        u32::from_le_bytes(bytes)
+    }
+
+    fn write_data(&mut self, value: u32) {
+        let transfer = self.transfer.as_mut().expect("no data is on its way");
+        transfer.words.extend(value.to_le_bytes());
+        if transfer.words.len() == transfer.size {
+            let block: Vec<u8> = core::mem::take(&mut transfer.words).into();
+            if self.give_block(&block) {
+                self.next_words();
+            }
+        }
+    }
+
+    fn on_bus(&self, address: u64) -> PhysAddr {
+        PhysAddr(
+            address
+                .checked_sub(self.offset)
+                .expect("an address that no device reaches"),
+        )
+    }
+
+    /// Moves a block to or from memory. Whether it went well.
+    fn block_by_dma(&mut self, address: u64) -> bool {
+        let place = self.on_bus(address);
+        if self.is_write() {
+            let mut block = vec![0; 512];
+            self.memory.read(place, &mut block);
+            return self.give_block(&block);
+        }
+        let Some(block) = self.take_block() else { return false };
+        self.memory.write(place, &block);
+        true
+    }
+
+    fn sdma(&mut self) {
+        assert_eq!(*self.word(reg::BLOCK) >> 12 & 7, 7, "boundaries of 512 KiB");
+        while self.left() > 0 {
+            if !self.block_by_dma(self.sdma_next) {
+                return;
+            }
+            let before = self.sdma_next;
+            self.sdma_next += 512;
+            if before >> 19 != self.sdma_next >> 19 && self.left() > 0 {
+                self.sdma_next &= !0x7_ffff;
+                return self.tell(status::DMA_BOUNDARY);
+            }
+        }
+        self.finish();
+    }
+
+    fn adma(&mut self, wide: bool) {
+        let low = u64::from(*self.word(reg::ADMA_ADDRESS));
+        let high = u64::from(*self.word(reg::ADMA_ADDRESS + 4));
+        let mut place = low | high << 32;
+        loop {
+            let at = self.on_bus(place);
+            let head = self.memory.number::<4>(at);
+            let tail = PhysAddr(at.get() + 4);
+            let address = if wide {
+                self.memory.number::<8>(tail)
+            } else {
+                self.memory.number::<4>(tail)
+            };
+            let len = head >> 16;
+            assert_eq!(head & 0x39, 0x21, "valid, and moves data");
+            assert!(len != 0 && len.is_multiple_of(512) && address.is_multiple_of(if wide { 8 } else { 4 }));
+            for block in 0..len / 512 {
+                if !self.block_by_dma(address + block * 512) {
+                    return;
+                }
+            }
+            place += if wide { 12 } else { 8 };
+            if head & 2 != 0 {
+                assert_eq!(self.left(), 0, "the descriptors end before the blocks do");
+                return self.finish();
+            }
+        }
+    }
+
+    fn check_pause(&mut self) {
+        if !self.slow_writes || self.hertz() > 400_000 {
+            self.last_write = None;
+            return;
+        }
+        let now = self.clock.now();
+        if let Some(last) = self.last_write {
+            assert!(
+                now.since(last).as_micros() > 1000,
+                "two writes in a row at a slow clock"
+            );
+        }
+        self.last_write = Some(self.clock.now());
+    }
+}
+
+impl Registers for Model {
+    fn read8(&self, offset: usize) -> u8 {
+        panic!("8 bits are read at {offset:#x}");
+    }
+
+    fn read16(&self, offset: usize) -> u16 {
+        panic!("16 bits are read at {offset:#x}");
+    }
+
+    fn read32(&self, offset: usize) -> u32 {
+        let mut state = self.0.borrow_mut();
+        state.accesses += 1;
+        match offset {
+            reg::PRESENT => state.present(),
+            reg::STATUS => state.status(),
+            reg::CLOCK => state.clock_word(),
+            reg::DATA => state.read_data(),
+            _ => *state.word(offset),
+        }
+    }
+
+    fn write8(&self, offset: usize, _value: u8) {
+        panic!("8 bits are written at {offset:#x}");
+    }
+
+    fn write16(&self, offset: usize, _value: u16) {
+        panic!("16 bits are written at {offset:#x}");
+    }
+
+    fn write32(&self, offset: usize, value: u32) {
+        let mut state = self.0.borrow_mut();
+        state.accesses += 1;
+        state.check_pause();
+        match offset {
+            reg::CAPABILITIES | reg::VERSION | reg::RESPONSE | reg::PRESENT => panic!("{offset:#x} is read only"),
+            reg::STATUS => *state.word(reg::STATUS) &= !value,
+            reg::CLOCK => state.set_clock(value),
+            reg::CONTROL => state.set_control(value),
+            reg::DATA => state.write_data(value),
+            reg::COMMAND => {
+                *state.word(reg::COMMAND) = value;
+                state.begin(value);
+            }
+            reg::SDMA_ADDRESS if state.transfer.is_some() => {
+                assert_eq!(u64::from(value), state.sdma_next, "SDMA goes on where it stopped");
+                state.sdma();
+            }
+            _ => *state.word(offset) = value,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The descriptor table of an ADMA2 transfer (HC 1.13.3).
+
+use alloc::boxed::Box;
+
+use hal::{DmaMemory, PhysAddr};
+
+/// Bytes per descriptor. A multiple of the alignment of every kind of descriptor, and half of what a length of 16 bits can say, so that 0
+/// for 65536 is not needed, which some controllers do not know.
+const PIECE: usize = 32 << 10;
+/// Bytes of a table: 128 descriptors of addresses of 32 bits, at least 85 of 64 bits.
+pub(super) const TABLE_LEN: usize = 1024;
+/// The most bytes that one transfer can have, whatever the descriptors: 1 MiB, 2048 blocks. More blocks per command are no faster.
+pub(super) const TRANSFER_LEN: usize = 32 * PIECE;
+
+/// Descriptor attributes: valid, end of the table, moves data.
+const VALID: u32 = 1 << 0;
+const END: u32 = 1 << 1;
+const MOVE: u32 = 0b10 << 4;
+
+/// Whether descriptors can name `len` bytes at `address`.
+pub(super) fn reaches(address: PhysAddr, len: usize, wide: bool) -> bool {
+    let end = u64::try_from(len).ok().and_then(|len| address.checked_add(len));
+    let narrow = end.is_some_and(|end| end.get() <= 1 << 32) && address.is_aligned(4);
+    let far = wide && end.is_some() && address.is_aligned(8);
+    len <= TRANSFER_LEN && (narrow || far)
+}
+
+/// A table of descriptors in shared memory.
+pub(super) struct Table(Box<dyn DmaMemory>);
+
+impl Table {
+    pub(super) fn new(memory: Box<dyn DmaMemory>) -> Self {
+        Self(memory)
+    }
+
+    pub(super) fn address(&self) -> PhysAddr {
+        self.0.bus_address()
+    }
+
+    /// Whether `len` bytes at `address` need descriptors with addresses of 64 bits.
+    pub(super) fn needs_wide(&self, address: PhysAddr, len: usize) -> bool {
+        let end = |address: PhysAddr, len| u64::try_from(len).ok().and_then(|len| address.checked_add(len));
+        let low = |end: Option<PhysAddr>| end.is_some_and(|end| end.get() <= 1 << 32);
+        !low(end(address, len)) || !low(end(self.address(), TABLE_LEN))
+    }
+
+    /// Describes `len` bytes at `address`, which [`reaches`] and are some. Shows the controller the table, and all that was written before.
+    pub(super) fn describe(&mut self, address: PhysAddr, len: usize, wide: bool) -> Option<()> {
+        let step = if wide { 12 } else { 8 };
+        let mut place = 0usize;
+        let mut done = 0usize;
+        while done < len {
+            let rest = len.saturating_sub(done);
+            let piece = rest.min(PIECE);
+            let last = if piece == rest { END } else { 0 };
+            let length = u32::try_from(piece).ok()?.checked_shl(16)?;
+            let start = address.checked_add(u64::try_from(done).ok()?)?.get().to_le_bytes();
+            let [a, b, c, d, e, f, g, h] = start;
+            if place.checked_add(step)? > TABLE_LEN {
+                return None;
+            }
+            self.0.write32(place, length | MOVE | VALID | last);
+            self.0.write32(place.checked_add(4)?, u32::from_le_bytes([a, b, c, d]));
+            if wide {
+                self.0.write32(place.checked_add(8)?, u32::from_le_bytes([e, f, g, h]));
+            }
+            place = place.checked_add(step)?;
+            done = done.saturating_add(piece);
+        }
+        self.0.fence();
+        Some(())
+    }
+}

@@ -1,0 +1,304 @@
+//! A host controller by the "SD Host Controller Simplified Specification" (HC), versions 1.00 to 4.20, as a version 3.00 at most: ADMA2,
+//! SDMA, or word by word. No interrupts: its status is polled, ever more rarely.
+//!
+//! Not used: tuning, 1.8 V signalling and the modes above high speed, which gain nothing where boards are started from; commands of UHS-II;
+//! and CMD23 (SET_BLOCK_COUNT): the controller's own STOP command ends several blocks on every card and controller there is, and QEMU's
+//! knows no other.
+
+mod adma;
+mod attach;
+mod capabilities;
+mod command;
+pub(super) mod registers;
+mod transfer;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use core::time::Duration;
+
+use hal::flash::Meanwhile;
+use hal::{Clock, NodeInfo, PhysAddr, Platform, Region};
+
+pub use attach::{COMPATIBLE, PCI_ID, open_node, open_pci, quirks};
+pub use capabilities::Quirks;
+
+use super::command::{Command, Response};
+use super::host::{Abilities, Bus, Data, Fault, Host, IDENTIFICATION, Width, pause};
+use crate::pci::PciError;
+use crate::pci::ecam::Function;
+use crate::wait::wait_until;
+use adma::Table;
+use capabilities::{Capabilities, Mode, VERSION_3};
+use registers::{Window, clock, control, present, status};
+
+/// How long a reset may take. HC 3.2.1 sets no limit; Linux gives 100 ms.
+const RESET_LIMIT: Duration = Duration::from_millis(100);
+/// How long the internal clock may take to become stable (HC 3.2.1).
+const STABLE_LIMIT: Duration = Duration::from_millis(150);
+/// How long the card stays without power, so that it notices (SD 6.4.1.2: 1 ms), and how long the power takes to rise with room to spare,
+/// and with it the 74 clocks that a card wants before its first command (SD 6.4.1).
+const POWER_OFF: Duration = Duration::from_millis(5);
+const POWER_RISE: Duration = Duration::from_millis(10);
+/// How long a card detector may bounce.
+const DETECT_LIMIT: Duration = Duration::from_millis(500);
+
+/// Why a controller is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SdhciError {
+    /// The node has no registers, or too few.
+    #[error("the controller's node has no register region of at least {expected:#x} bytes")]
+    NoRegisters {
+        /// The bytes that the registers take.
+        expected: u64,
+    },
+    /// The registers cannot be mapped.
+    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    Unmapped(PhysAddr),
+    /// Nothing answers at the registers.
+    #[error("nothing answers at {0}")]
+    Silent(PhysAddr),
+    /// The reset does not end.
+    #[error("the controller at {0} does not come out of its reset")]
+    NoReset(PhysAddr),
+    /// The function's memory cannot be used.
+    #[error(transparent)]
+    Pci(#[from] PciError),
+}
+
+/// What is behind the registers, beside the standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Detector {
+    /// The controller sees whether there is a card.
+    works: bool,
+    /// Its level is upside down.
+    inverted: bool,
+}
+
+/// A controller that was found.
+struct Sdhci {
+    window: Window,
+    clock: Rc<dyn Clock>,
+    capabilities: Capabilities,
+    table: Option<Table>,
+    detector: Detector,
+    write_protect: Option<bool>,
+    slow_writes: bool,
+    /// The function to take off its bus in the end.
+    function: Option<Function>,
+    running: bool,
+}
+
+impl Sdhci {
+    /// The controller at `region`, reset.
+    ///
+    /// # Errors
+    /// [`SdhciError`].
+    fn open(region: Region, node: &NodeInfo, quirks: Quirks, platform: &dyn Platform) -> Result<Self, SdhciError> {
+        let address = region.start();
+        let registers = platform.map(region).ok_or(SdhciError::Unmapped(address))?;
+        let window = Window::new(registers, platform.clock());
+        if window.read(registers::VERSION) == u32::MAX {
+            return Err(SdhciError::Silent(address));
+        }
+        let mut capabilities = Capabilities::read(&window, node, quirks);
+        let table = match capabilities.mode {
+            Mode::Adma2 { .. } => platform.dma(adma::TABLE_LEN).map(Table::new),
+            _ => None,
+        };
+        if table.is_none() && capabilities.mode != Mode::Sdma {
+            capabilities.mode = Mode::Words;
+        }
+        let slot = &node.mmc;
+        let controller = Self {
+            window,
+            clock: platform.clock(),
+            capabilities,
+            table,
+            detector: Detector {
+                works: !slot.non_removable && !slot.broken_cd,
+                inverted: slot.cd_inverted,
+            },
+            write_protect: (!slot.disable_wp && !quirks.no_write_protect && !slot.non_removable)
+                .then_some(slot.wp_inverted),
+            slow_writes: quirks.slow_writes,
+            function: None,
+            running: true,
+        };
+        match controller.reset(clock::RESET_ALL) {
+            true => Ok(controller),
+            false => Err(SdhciError::NoReset(address)),
+        }
+    }
+
+    /// Resets a part of the controller (HC 2.2.16). Whether it has come out of it.
+    fn reset(&self, part: u32) -> bool {
+        self.window.change(registers::CLOCK, part, part);
+        let done = || self.window.read(registers::CLOCK) & part == 0;
+        wait_until(self.clock.as_ref(), RESET_LIMIT, done)
+    }
+
+    /// Ends whatever command there is, and says whether the controller takes the next one (HC 3.10.1). The two parts one after the other: not
+    /// every controller minds both in one write.
+    fn abort(&self) -> bool {
+        let command = self.reset(clock::RESET_COMMAND);
+        let data = self.reset(clock::RESET_DATA);
+        command && data || self.reset(clock::RESET_ALL)
+    }
+
+    /// The divider for at most `hertz`, as its register has it (HC 2.2.14).
+    fn divider(&self, hertz: u32) -> u32 {
+        let base = self.capabilities.base_hertz;
+        let hertz = hertz.max(1);
+        if base <= hertz {
+            return 0;
+        }
+        // Twice this number divides the clock.
+        let half = base.div_ceil(hertz).div_ceil(2);
+        let number = match self.capabilities.version >= VERSION_3 {
+            true => half.min(0x3ff),
+            false => half.checked_next_power_of_two().unwrap_or(0x80).min(0x80),
+        };
+        (number & 0xff) << 8 | (number >> 8 & 3) << 6
+    }
+
+    /// Sets the card clock to at most `hertz` (HC 3.2.2).
+    fn set_clock(&self, hertz: u32) -> Result<(), Fault> {
+        let hertz = hertz.min(self.capabilities.hertz);
+        let pause = self.pause(hertz);
+        if !pause.is_zero() {
+            self.window.pause_after_writes(pause);
+        }
+        self.window.change(registers::CLOCK, clock::CARD_ON, 0);
+        let mask = clock::DIVIDER_MASK | clock::INTERNAL_ON | clock::TIMEOUT_MASK;
+        let value = self.divider(hertz) | clock::INTERNAL_ON | clock::LONGEST_TIMEOUT;
+        self.window.change(registers::CLOCK, mask, value);
+        let stable = || self.window.read(registers::CLOCK) & clock::STABLE != 0;
+        if !wait_until(self.clock.as_ref(), STABLE_LIMIT, stable) {
+            return Err(Fault::Unusable("the slot's clock does not become stable"));
+        }
+        self.window.change(registers::CLOCK, clock::CARD_ON, clock::CARD_ON);
+        // Only now is the clock as fast as that.
+        self.window.pause_after_writes(pause);
+        Ok(())
+    }
+
+    /// The pause after each write while the card clock runs at `hertz`: four of its cycles, where they are long enough to matter.
+    fn pause(&self, hertz: u32) -> Duration {
+        let matters = self.slow_writes && hertz <= IDENTIFICATION.hertz;
+        let cycles = 4_000_000u32.div_ceil(hertz.max(1));
+        Duration::from_micros(if matters { u64::from(cycles) } else { 0 })
+    }
+}
+
+impl Host for Sdhci {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            hertz: self.capabilities.hertz,
+            width: self.capabilities.width,
+            high_speed: self.capabilities.high_speed,
+            dma: self.capabilities.mode != Mode::Words,
+            blocks: adma::TRANSFER_LEN / hal::block::BLOCK_SIZE,
+        }
+    }
+
+    fn reaches(&self, address: PhysAddr, len: usize) -> bool {
+        match self.capabilities.mode {
+            Mode::Adma2 { wide } => adma::reaches(address, len, wide),
+            Mode::Sdma => adma::reaches(address, len, false),
+            Mode::Words => false,
+        }
+    }
+
+    fn is_present(&self) -> bool {
+        if !self.detector.works {
+            return true;
+        }
+        let stable = || self.window.read(registers::PRESENT) & present::STABLE != 0;
+        wait_until(self.clock.as_ref(), DETECT_LIMIT, stable);
+        let inserted = self.window.read(registers::PRESENT) & present::INSERTED != 0;
+        inserted != self.detector.inverted
+    }
+
+    fn is_write_protected(&self) -> bool {
+        let protected = self.window.read(registers::PRESENT) & present::WRITE_ENABLED == 0;
+        self.write_protect.is_some_and(|inverted| protected != inverted)
+    }
+
+    fn power_up(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
+        if !self.running {
+            return Err(Fault::Stopped);
+        }
+        if !self.reset(clock::RESET_ALL) {
+            return Err(Fault::Unusable("the slot's controller does not come out of its reset"));
+        }
+        self.window.change(registers::CONTROL, control::POWER_MASK, 0);
+        pause(self.clock.as_ref(), POWER_OFF, meanwhile);
+        let voltage = self.capabilities.voltage;
+        // The voltage first, then the power: the specification has it in two steps (HC 3.3).
+        self.window.change(registers::CONTROL, control::POWER_MASK, voltage);
+        let on = voltage | control::POWER_ON;
+        self.window.change(registers::CONTROL, control::POWER_MASK, on);
+        let removal = if self.detector.works { status::REMOVED } else { 0 };
+        self.window.write(registers::SIGNAL_ENABLE, 0);
+        self.window
+            .write(registers::STATUS_ENABLE, status::OF_COMMANDS | removal);
+        self.window.write(registers::STATUS, u32::MAX);
+        self.set_bus(IDENTIFICATION)?;
+        pause(self.clock.as_ref(), POWER_RISE, meanwhile);
+        Ok(())
+    }
+
+    fn set_bus(&mut self, bus: Bus) -> Result<(), Fault> {
+        let width = match bus.width {
+            Width::One => 0,
+            Width::Four => control::FOUR_LINES,
+            Width::Eight => control::EIGHT_LINES,
+        };
+        let speed = if bus.high_speed { control::HIGH_SPEED } else { 0 };
+        let mask = control::FOUR_LINES | control::EIGHT_LINES | control::HIGH_SPEED;
+        self.window.change(registers::CONTROL, mask, width | speed);
+        self.set_clock(bus.hertz)
+    }
+
+    fn command(
+        &mut self,
+        command: Command,
+        data: Option<Data<'_>>,
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<Response, Fault> {
+        if !self.running {
+            return Err(Fault::Stopped);
+        }
+        let done = self.run(command, data, meanwhile);
+        if done.is_err() && !self.abort() {
+            // It may still be at it, and the data's memory goes back to its owner: it gets no other chance.
+            self.shutdown();
+        }
+        done
+    }
+
+    fn clock(&self) -> Rc<dyn Clock> {
+        Rc::clone(&self.clock)
+    }
+
+    fn shutdown(&mut self) {
+        if self.running {
+            self.running = false;
+            // There is nobody left to tell. A reset stops clock, power and DMA; detaching stops a function that does not reset.
+            let _ = self.reset(clock::RESET_ALL);
+            self.window
+                .change(registers::CLOCK, clock::CARD_ON | clock::INTERNAL_ON, 0);
+            if let Some(function) = &self.function {
+                function.disable();
+            }
+        }
+    }
+}
+
+/// A slot over a controller, as [`attach`] makes it.
+fn slot(name: alloc::string::String, controller: Sdhci, platform: &dyn Platform) -> super::slot::Slot {
+    super::slot::Slot::new(name, Box::new(controller), platform)
+}
+
+#[cfg(test)]
+mod tests;
