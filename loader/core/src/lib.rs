@@ -26,6 +26,7 @@ pub mod context;
 pub mod devicetree;
 pub mod digest;
 pub mod env;
+pub mod fs;
 pub mod image;
 pub mod memory;
 pub mod net;

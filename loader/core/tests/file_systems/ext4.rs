@@ -1,0 +1,251 @@
+//! ext2, ext3 and ext4 as `mke2fs` makes them.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+use hal::fakes::{DiskAccess, FakeDisk};
+use loader_core::fs::{EntryKind, FsError};
+
+use crate::images::{Folder, content, noise, run, tool, with};
+
+/// Each kind, with the options that make it.
+const KINDS: [(&str, &[&str]); 6] = [
+    ("ext4", &["-t", "ext4", "-b", "4096"]),
+    ("ext4 in small blocks", &["-t", "ext4", "-b", "1024"]),
+    (
+        "ext4 without checksums",
+        &["-t", "ext4", "-O", "^metadata_csum,^64bit", "-b", "2048"],
+    ),
+    ("ext3", &["-t", "ext3", "-b", "1024"]),
+    ("ext2", &["-t", "ext2", "-b", "4096"]),
+    ("ext2 in small blocks", &["-t", "ext2", "-b", "1024", "-I", "128"]),
+];
+
+/// Makes a file system of so many MiB from a folder.
+fn ext(mib: u32, options: &[&str], folder: &Folder, root: &str) -> Vec<u8> {
+    let image = folder.path("ext.img");
+    let _ = fs::remove_file(&image);
+    let size = format!("{mib}M");
+    tool(
+        "mke2fs",
+        &[options, &["-q", "-F", "-d", root, "-L", "ROOTFS", &image, &size]].concat(),
+    );
+    folder.read("ext.img")
+}
+
+/// A folder with a bit of everything.
+fn tree(folder: &Folder) -> (String, Vec<(&'static str, Vec<u8>)>) {
+    let root = folder.path("root");
+    fs::create_dir_all(folder.path("root/boot/deep/er")).unwrap();
+    let files = vec![
+        ("boot/empty", Vec::new()),
+        ("boot/one", noise(1, 1)),
+        ("boot/f1023", noise(2, 1023)),
+        ("boot/f1024", noise(3, 1024)),
+        ("boot/f1025", noise(4, 1025)),
+        ("boot/f4097", noise(5, 4097)),
+        ("boot/deep/er/Image", noise(6, 5 << 20)),
+        ("boot/naïve name.txt", b"text".to_vec()),
+    ];
+    for (name, bytes) in &files {
+        fs::write(folder.path(&format!("root/{name}")), bytes).unwrap();
+    }
+    for (target, link) in [
+        ("deep/er/Image", "boot/kernel"),
+        ("/boot/kernel", "kernel"),
+        ("../boot", "boot/up"),
+        ("loop", "loop"),
+        ("none", "dangling"),
+        (&"./".repeat(40), "boot/long"),
+        (&format!("{}boot/one", "./".repeat(60)), "far"),
+    ] {
+        std::os::unix::fs::symlink(target, folder.path(&format!("root/{link}"))).unwrap();
+    }
+    (root, files)
+}
+
+#[test]
+fn files_of_all_kinds_are_read() {
+    let folder = Folder::new();
+    let (root, files) = tree(&folder);
+    for (kind, options) in KINDS {
+        let mut disk = FakeDisk::new(ext(24, options, &folder, &root));
+        for (name, bytes) in &files {
+            assert!(content(&mut disk, name).unwrap() == *bytes, "{kind}: {name}");
+        }
+        for (link, name) in [
+            ("kernel", 6),
+            ("/boot/kernel", 6),
+            ("boot/up/up/./one", 1),
+            ("boot/long/one", 1),
+            ("far", 1),
+        ] {
+            assert!(content(&mut disk, link).unwrap() == files[name].1, "{kind}: {link}");
+        }
+        with(&mut disk, |fs| {
+            assert_eq!(
+                (fs.kind(), fs.label(), fs.uuid().len(), fs.warnings().len()),
+                ("ext4", "ROOTFS", 36, 0)
+            );
+            for path in ["none", "dangling", "BOOT/one"] {
+                assert_eq!(fs.open(path), Err(FsError::NotFound(path.into())), "{kind}");
+            }
+            assert_eq!(
+                fs.open("boot/none/x"),
+                Err(FsError::NotFound("boot/none/x".into())),
+                "{kind}"
+            );
+            assert_eq!(fs.open("boot"), Err(FsError::IsDirectory("boot".into())));
+            assert_eq!(fs.open("boot/one/x"), Err(FsError::NotDirectory("boot/one/x".into())));
+            assert_eq!(
+                fs.open("loop").unwrap_err().to_string(),
+                "'loop' leads over more than 8 symbolic links"
+            );
+            assert!(fs.open(&"x".repeat(300)).is_err());
+            let error = fs.write("x", None, b"").unwrap_err().to_string();
+            assert_eq!(error, "ext4 is only read here; save to a FAT partition");
+        });
+    }
+}
+
+#[test]
+fn a_file_in_a_row_is_read_in_requests_of_a_mebibyte() {
+    let folder = Folder::new();
+    let (root, files) = tree(&folder);
+    let mut disk = FakeDisk::new(ext(24, &["-t", "ext4", "-b", "4096"], &folder, &root));
+    let accesses = disk.clone();
+    with(&mut disk, |fs| {
+        let file = fs.open("kernel").unwrap();
+        let opening: u64 = accesses.take_accesses().iter().map(blocks).sum();
+        assert!(opening < 2000, "opening takes {opening} blocks");
+        let mut bytes = vec![0; 5 << 20];
+        fs.read(&file, 0, &mut bytes).unwrap();
+        assert!(bytes == files[6].1);
+        let lengths: Vec<u64> = accesses.take_accesses().iter().map(blocks).collect();
+        assert!(file.pieces() <= 2 && lengths.len() <= 7, "{lengths:?}");
+        fs.read(&file, 1_234_567, &mut bytes[..7_654]).unwrap();
+        assert!(bytes[..7_654] == files[6].1[1_234_567..][..7_654]);
+    });
+}
+
+fn blocks(access: &DiskAccess) -> u64 {
+    match access {
+        DiskAccess::Read(_, blocks) | DiskAccess::Write(_, blocks) => *blocks,
+    }
+}
+
+#[test]
+fn holes_are_zeros_and_fragments_are_put_together() {
+    let folder = Folder::new();
+    let root = folder.path("root");
+    fs::create_dir_all(&root).unwrap();
+    let sparse = fs::File::create(folder.path("root/sparse")).unwrap();
+    sparse.set_len(9_000_000).unwrap();
+    let mut expected = vec![0; 9_000_000];
+    // Every other block: more extents than the inode holds, and in small blocks more than one node does.
+    for number in (0..700).step_by(2).chain([1500, 2100]) {
+        let at = number * 4096;
+        let bytes = noise(number as u32, 4096);
+        sparse.write_all_at(&bytes, at as u64).unwrap();
+        expected[at..at + 4096].copy_from_slice(&bytes);
+    }
+    drop(sparse);
+    let end_hole = fs::File::create(folder.path("root/nothing")).unwrap();
+    end_hole.set_len(100_000).unwrap();
+    for (kind, options) in KINDS {
+        let mut disk = FakeDisk::new(ext(24, options, &folder, &root));
+        assert!(content(&mut disk, "sparse").unwrap() == expected, "{kind}");
+        assert!(content(&mut disk, "nothing").unwrap() == vec![0; 100_000], "{kind}");
+        with(&mut disk, |fs| {
+            let file = fs.open("sparse").unwrap();
+            assert!(file.pieces() > 300, "{kind}: {}", file.pieces());
+            let mut bytes = vec![0xaa; 50_000];
+            fs.read(&file, 2_850_000, &mut bytes).unwrap();
+            assert!(bytes == expected[2_850_000..2_900_000], "{kind}");
+        });
+    }
+}
+
+#[test]
+fn directories_are_listed() {
+    let folder = Folder::new();
+    let (root, _) = tree(&folder);
+    fs::create_dir_all(folder.path("root/many")).unwrap();
+    for number in 0..1500 {
+        fs::write(folder.path(&format!("root/many/a file with number {number}")), []).unwrap();
+    }
+    for (kind, options) in KINDS {
+        let mut disk = FakeDisk::new(ext(24, options, &folder, &root));
+        // The index of names is made by e2fsck.
+        if kind == "ext4" {
+            let image = folder.file("ext.img", &disk.bytes());
+            run("e2fsck", &["-fyD", &image]);
+            disk = FakeDisk::new(folder.read("ext.img"));
+        }
+        with(&mut disk, |fs| {
+            let mut names = Vec::new();
+            let mut list = |path: &str| {
+                names.clear();
+                fs.list(path, &mut |entry| {
+                    names.push((entry.name.clone(), entry.kind, entry.size));
+                    ControlFlow::Continue(())
+                })
+                .map(|()| names.clone())
+            };
+            let many = list("many").unwrap();
+            assert_eq!(many.len(), 1502, "{kind}");
+            assert!(many.contains(&("a file with number 1499".into(), EntryKind::File, 0)));
+            let boot = list("/boot/up").unwrap();
+            assert!(boot.contains(&("f1025".into(), EntryKind::File, 1025)));
+            assert!(boot.contains(&("kernel".into(), EntryKind::Link, 13)));
+            assert!(
+                boot.iter()
+                    .any(|(name, kind, _)| name == "deep" && *kind == EntryKind::Directory)
+            );
+            assert_eq!(list("kernel").unwrap(), [("Image".into(), EntryKind::File, 5 << 20)]);
+            assert_eq!(list("none"), Err(FsError::NotFound("none".into())));
+            assert!(fs.open("many/a file with number 777").is_ok(), "{kind}");
+        });
+    }
+}
+
+#[test]
+fn a_journal_that_waits_is_left_alone_with_a_warning() {
+    let folder = Folder::new();
+    let (root, files) = tree(&folder);
+    for options in [&["-t", "ext4"][..], &["-t", "ext3"]] {
+        let image = folder.file("ext.img", &ext(24, options, &folder, &root));
+        tool("debugfs", &["-w", "-R", "feature needs_recovery", &image]);
+        let mut disk = FakeDisk::new(folder.read("ext.img"));
+        assert!(content(&mut disk, "kernel").unwrap() == files[6].1);
+        with(&mut disk, |fs| {
+            assert!(
+                fs.warnings()[0].starts_with("The file system was not unmounted"),
+                "{:?}",
+                fs.warnings()
+            );
+        });
+    }
+}
+
+#[test]
+fn what_is_not_supported_is_refused_by_name() {
+    let folder = Folder::new();
+    let (root, _) = tree(&folder);
+    for (feature, word) in [
+        ("inline_data", "inline_data"),
+        ("meta_bg,^resize_inode", "meta_bg"),
+        ("ea_inode", "ea_inode"),
+        ("mmp", "mmp"),
+    ] {
+        let mut disk = FakeDisk::new(ext(24, &["-t", "ext4", "-O", feature], &folder, &root));
+        let mut watch = loader_core::fs::Unwatched;
+        let volume = loader_core::fs::Volume::whole(&mut disk, &mut watch).unwrap();
+        let error = loader_core::fs::mount(volume).err().expect(feature).to_string();
+        assert_eq!(
+            error,
+            format!("the ext4 file system cannot be used: it has features that are not supported: {word}")
+        );
+    }
+}

@@ -1,0 +1,7 @@
+//! Partition tables and file systems, on images that other people's tools make, and judged by them.
+
+mod ext4;
+mod fat;
+mod images;
+mod partitions;
+mod save;
