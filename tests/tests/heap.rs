@@ -1,5 +1,5 @@
 //! Files from outside must not use up the loader's heap: there is no coming back from that. The worst that the limits let through is
-//! measured here against a share of the 14.5 MiB that the firmware has.
+//! measured here against a share of the 15.5 MiB that the firmware has.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::Mutex;

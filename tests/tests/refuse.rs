@@ -58,7 +58,7 @@ fn loads_that_cannot_be() {
     let overwrites = "TFTP error: trying to overwrite reserved memory...";
     // The loader lies at the top of RAM.
     refused(&mut console, "tftpb 0x7ff00000 Image", &[overwrites, "loader"]);
-    // 26 MiB, 16 MiB below the loader: the server says how long the file is before the first byte.
+    // 26 MiB, 14 MiB below the loader: the server says how long the file is before the first byte.
     refused_unwritten(
         &mut console,
         "tftpb 0x7e000000 big",

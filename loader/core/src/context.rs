@@ -16,6 +16,7 @@ use crate::memory::Memory;
 use crate::net::Network;
 use crate::shell;
 use crate::shell::number::{self, NumberError};
+use crate::storage::Storage;
 
 /// The machine as commands see it. One exists at run time; tests and the simulator make their own.
 pub struct Context {
@@ -39,6 +40,8 @@ pub struct Context {
     pub display: Display,
     /// RAM: banks, reservations, loaded files, claims.
     pub memory: Memory,
+    /// Card slots and disks.
+    pub storage: Storage,
     /// The network; `None` if the machine has no device for it.
     pub network: Option<Network>,
     /// Reset, power, exception level, bus accesses, the jump.
@@ -132,6 +135,7 @@ impl Context {
             shell: shell::State::default(),
             display: Display::default(),
             memory,
+            storage: Storage::default(),
             network: None,
             system,
             working_tree: None,
@@ -189,6 +193,7 @@ impl Context {
         if let Some(mut network) = self.network.take() {
             network.shutdown();
         }
+        self.storage.shutdown();
     }
 
     /// The names of all commands and aliases, sorted, for help and completion.

@@ -1,7 +1,7 @@
 //! The boot loader without its hardware: everything that can be wrong on a host.
 //!
-//! Layers, imports go down only: [`commands`] over `shell`, `console`, `env` and `boot`; those over `net`, `image`, `devicetree`;
-//! those over [`digest`], [`memory`] and the traits of the `hal` crate. A command sees the machine through a [`context::Context`]; time is a
+//! Layers, imports go down only: [`commands`] over `shell`, `console`, `env` and `boot`; those over `source`, `storage`, `net`, `fs`,
+//! `image`, `devicetree`; those over [`digest`], [`memory`] and the traits of the `hal` crate. A command sees the machine through a [`context::Context`]; time is a
 //! parameter or comes from its clock, RAM is written only through a [`memory::Claim`].
 #![no_std]
 #![forbid(unsafe_code)]
@@ -32,3 +32,5 @@ pub mod memory;
 pub mod net;
 pub mod serial;
 pub mod shell;
+pub mod source;
+pub mod storage;

@@ -12,6 +12,7 @@ use loader_core::devicetree::Tree;
 use loader_core::env::{Environment, Persistence, persist};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
+use loader_core::storage::Storage;
 
 use crate::clock::GenericTimer;
 use crate::layout::Layout;
@@ -49,6 +50,7 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     }
     persist::load(&mut context);
     keep_tree(&mut context, &tree);
+    context.storage = Storage::new(devices.disks);
     connect(&mut context, devices.networks);
     repl::run(&mut context)
 }

@@ -2,16 +2,16 @@
 
 use hal::{PhysAddr, Region};
 
-/// Length and alignment of the loader's region: 16 MiB in 2 MiB steps.
-pub(crate) const LOADER_SIZE: u64 = 16 << 20;
+/// Length and alignment of the loader's region: 18 MiB in 2 MiB steps.
+pub(crate) const LOADER_SIZE: u64 = 18 << 20;
 /// What the region's first address is aligned to.
 pub(crate) const LOADER_ALIGNMENT: u64 = 2 << 20;
 
 const PAGE: usize = 4096;
 /// The image may grow to here (`link.ld` asserts it); an unmapped page follows.
-const IMAGE_LIMIT: usize = 0x10_0000;
+const IMAGE_LIMIT: usize = 0x1e_0000;
 /// End of the exception stack, which grows down to another unmapped page; the main stack lies below that.
-pub(crate) const STACKS_END: usize = 0x18_0000;
+pub(crate) const STACKS_END: usize = 0x26_0000;
 /// Length of the exception stack.
 pub(crate) const EXCEPTION_STACK_SIZE: usize = 0x4000;
 

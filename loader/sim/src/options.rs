@@ -26,7 +26,7 @@ Exit status: 0 after a jump, poweroff, or a script that succeeds; 1 if the scrip
 
 /// The largest RAM, in bytes.
 pub const MAX_RAM: u64 = 16 << 30;
-/// The smallest RAM, in bytes: the loader keeps 16 MiB of it.
+/// The smallest RAM, in bytes: the loader keeps 18 MiB of it.
 pub const MIN_RAM: u64 = 64 << 20;
 
 /// What to do.

@@ -29,7 +29,7 @@ use crate::ram::{SparseRam, joined};
 const DEFAULT_RAM: u64 = 1 << 30;
 
 /// What the firmware keeps for itself: length and alignment of its region.
-const LOADER: (u64, u64) = (16 << 20, 2 << 20);
+const LOADER: (u64, u64) = (18 << 20, 2 << 20);
 
 /// Room that the copy of the machine's tree has to grow, so that `fdt set` works on it.
 const TREE_SLACK: usize = 0x1_0000;

@@ -30,6 +30,7 @@ pub struct FakeDisk {
     /// Blocks that will still be written; `None` while the power holds.
     left: Rc<Cell<Option<u64>>>,
     medium: Option<Medium>,
+    interface: BlockInterface,
 }
 
 impl FakeDisk {
@@ -50,6 +51,7 @@ impl FakeDisk {
             bad: Rc::default(),
             left: Rc::default(),
             medium: Some(medium),
+            interface: BlockInterface::Virtio,
         }
     }
 
@@ -57,6 +59,13 @@ impl FakeDisk {
     #[must_use]
     pub fn zeroed(blocks: usize) -> Self {
         Self::new(vec![0; blocks.saturating_mul(BLOCK_SIZE)])
+    }
+
+    /// The same as a card in a slot.
+    #[must_use]
+    pub fn as_card(mut self) -> Self {
+        self.interface = BlockInterface::Mmc;
+        self
     }
 
     /// Its bytes as they are now.
@@ -122,7 +131,7 @@ impl BlockDevice for FakeDisk {
     }
 
     fn interface(&self) -> BlockInterface {
-        BlockInterface::Virtio
+        self.interface
     }
 
     fn medium(&self) -> Option<&Medium> {

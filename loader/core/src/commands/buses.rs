@@ -1,4 +1,4 @@
-//! `mmc`, `pci`, `scsi`, `usb` and `virtio`: the scans that scripts for U-Boot begin with.
+//! `pci`, `scsi` and `usb`: the scans that scripts for U-Boot begin with.
 //!
 //! The loader looks for its devices once, at start, so there is nothing left to scan. Where the machine has a bus that the loader drives,
 //! a scan succeeds and says nothing, as U-Boot's does; everything else is told, with status 1.
@@ -11,21 +11,6 @@ use super::Command;
 use super::start::readable;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::Tree;
-
-pub(crate) const MMC: Command = Command {
-    name: "mmc",
-    aliases: &[],
-    summary: "MMC sub system, without a controller",
-    usage: "rescan\n\
-        list\n\
-        info\n\
-        dev [dev] [part]\n\
-        part",
-    help: "The loader drives no SD or MMC controller, so each of these fails and says so.",
-    examples: &["mmc rescan"],
-    repeatable: false,
-    run: mmc,
-};
 
 pub(crate) const PCI: Command = Command {
     name: "pci",
@@ -66,27 +51,6 @@ pub(crate) const USB: Command = Command {
     run: usb,
 };
 
-pub(crate) const VIRTIO: Command = Command {
-    name: "virtio",
-    aliases: &[],
-    summary: "virtio, whose devices are found at start",
-    usage: "scan\n\
-        info",
-    help: "scan succeeds if the machine has a virtio bus. Its devices were found when the loader started. info lists the block\n\
-        devices, of which the loader drives none.",
-    examples: &["virtio scan; dhcp"],
-    repeatable: false,
-    run: virtio,
-};
-
-fn mmc(_context: &mut Context, args: Args<'_>) -> CommandResult {
-    any_of(
-        args,
-        &["rescan", "list", "info", "dev", "part", "read", "write", "erase"],
-    )?;
-    absent("No MMC device available")
-}
-
 fn pci(context: &mut Context, args: Args<'_>) -> CommandResult {
     any_of(args, &["enum"])?;
     match has_any(context, &["pci-host-ecam-generic"]) {
@@ -112,15 +76,9 @@ fn usb(context: &mut Context, args: Args<'_>) -> CommandResult {
     absent("No USB controllers found")
 }
 
-fn virtio(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let what = any_of(args, &["scan", "info", "device", "part", "read", "write"])?;
-    if !has_any(context, &["virtio,mmio", "pci-host-ecam-generic"]) {
-        return absent("This machine has no virtio bus");
-    }
-    match what {
-        "scan" | "info" => Ok(Status::Success),
-        _ => absent("This loader drives no virtio block device"),
-    }
+/// Whether the machine has a bus that virtio devices sit on.
+pub(super) fn has_virtio(context: &Context) -> bool {
+    has_any(context, &["virtio,mmio", "pci-host-ecam-generic"])
 }
 
 /// The sub-command, if it is one of those that there are.
@@ -199,7 +157,7 @@ This loader drives no SCSI controller
 => pci enum; echo $?
 0
 => virtio read 40200000 0 1; echo $?
-This loader drives no virtio block device
+this machine has no virtio device
 1
 ",
         );

@@ -6,10 +6,12 @@ mod access;
 mod askenv;
 mod base;
 mod bdinfo;
+mod blocks;
 mod boot;
 mod booti;
 mod bootm;
 mod buses;
+mod cat;
 mod checksum;
 mod cls;
 mod cmp;
@@ -19,6 +21,7 @@ mod crc32;
 mod date;
 mod dcache;
 mod dhcp;
+mod disk;
 mod dns;
 mod echo;
 mod editenv;
@@ -26,9 +29,13 @@ mod env;
 mod eraseenv;
 mod exception;
 mod exit;
+mod fatinfo;
+mod fatmkdir;
+mod fatrm;
 mod fdt;
 mod fit;
 mod fpga;
+mod fstype;
 mod go;
 mod grepenv;
 mod hash;
@@ -39,13 +46,16 @@ mod iminfo;
 mod imxtract;
 mod itest;
 mod legacy;
+mod load;
 mod loadb;
 mod loadx;
 mod loady;
+mod ls;
 mod md;
 mod md5sum;
 mod meminfo;
 mod mm;
+mod mmc;
 mod ms;
 mod mtest;
 mod mw;
@@ -54,6 +64,8 @@ mod network;
 mod nm;
 mod operand;
 mod panic;
+mod part;
+mod partitions;
 mod pause;
 mod ping;
 mod poweroff;
@@ -61,6 +73,7 @@ mod printenv;
 mod random;
 mod reset;
 mod run;
+mod save;
 mod saveenv;
 mod serial;
 mod setenv;
@@ -68,6 +81,7 @@ mod setexpr;
 mod sha1sum;
 mod sha256sum;
 mod showvar;
+mod size;
 mod sleep;
 mod sntp;
 mod source;
@@ -79,6 +93,7 @@ mod time;
 mod truth;
 mod unzip;
 mod version;
+mod virtio;
 mod wdt;
 mod wget;
 
@@ -133,6 +148,7 @@ pub const COMMANDS: &[Command] = &[
     boot::BOOTD,
     booti::COMMAND,
     bootm::COMMAND,
+    cat::COMMAND,
     cls::COMMAND,
     cmp::COMMAND,
     coninfo::COMMAND,
@@ -148,9 +164,21 @@ pub const COMMANDS: &[Command] = &[
     eraseenv::COMMAND,
     exception::COMMAND,
     exit::COMMAND,
+    load::EXT4LOAD,
+    ls::EXT4LS,
+    size::EXT4SIZE,
     truth::FALSE,
+    fatinfo::COMMAND,
+    load::FATLOAD,
+    ls::FATLS,
+    fatmkdir::COMMAND,
+    fatrm::COMMAND,
+    size::FATSIZE,
+    save::FATWRITE,
     fdt::COMMAND,
     fpga::COMMAND,
+    fstype::COMMAND,
+    fstype::FSUUID,
     go::COMMAND,
     grepenv::COMMAND,
     hash::COMMAND,
@@ -160,28 +188,34 @@ pub const COMMANDS: &[Command] = &[
     iminfo::COMMAND,
     imxtract::COMMAND,
     itest::COMMAND,
+    load::COMMAND,
     loadb::COMMAND,
     loadx::COMMAND,
     loady::COMMAND,
+    ls::COMMAND,
     md::COMMAND,
     md5sum::COMMAND,
     meminfo::COMMAND,
     mm::COMMAND,
-    buses::MMC,
+    mmc::COMMAND,
+    mmc::MMCINFO,
     ms::COMMAND,
     mtest::COMMAND,
     mw::COMMAND,
     net::COMMAND,
     nm::COMMAND,
     panic::COMMAND,
+    part::COMMAND,
     pause::COMMAND,
     buses::PCI,
     ping::COMMAND,
     poweroff::COMMAND,
     printenv::COMMAND,
     random::COMMAND,
+    blocks::READ,
     reset::COMMAND,
     run::COMMAND,
+    save::COMMAND,
     saveenv::COMMAND,
     buses::SCSI,
     setenv::COMMAND,
@@ -189,6 +223,7 @@ pub const COMMANDS: &[Command] = &[
     sha1sum::COMMAND,
     sha256sum::COMMAND,
     showvar::COMMAND,
+    size::COMMAND,
     sleep::COMMAND,
     sntp::COMMAND,
     source::COMMAND,
@@ -200,9 +235,10 @@ pub const COMMANDS: &[Command] = &[
     unzip::COMMAND,
     buses::USB,
     version::COMMAND,
-    buses::VIRTIO,
+    virtio::COMMAND,
     wdt::COMMAND,
     wget::COMMAND,
+    blocks::WRITE,
 ];
 
 #[cfg(test)]

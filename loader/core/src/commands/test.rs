@@ -5,7 +5,9 @@ use alloc::string::String;
 use core::cmp::Ordering;
 
 use super::Command;
+use super::disk::{self, Selector};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::fs::FsError;
 use crate::shell::number;
 use crate::shell::regex::{Patience, Regex, RegexError};
 
@@ -106,9 +108,8 @@ fn unary(context: &mut Context, words: &[String], depth: u8) -> Result<Option<(b
     Ok(match words {
         [operator, text, ..] if operator == "-z" => Some((text.is_empty(), 2)),
         [operator, text, ..] if operator == "-n" => Some((!text.is_empty(), 2)),
-        [operator, interface, device, _path, ..] if operator == "-e" => {
-            no_storage(context, interface, device);
-            Some((false, 4))
+        [operator, interface, device, path, ..] if operator == "-e" => {
+            Some((exists(context, (interface, device), path)?, 4))
         }
         [open, inside @ ..] if open == "(" => Some(group(context, inside, depth)?),
         _ => None,
@@ -135,11 +136,22 @@ fn group(context: &mut Context, inside: &[String], depth: u8) -> Result<(bool, u
     Err(CommandError::failed("test: '(' without ')'"))
 }
 
-/// U-Boot's words for a device that is not there: no storage can be reached.
-fn no_storage(context: &mut Context, interface: &str, device: &str) {
-    let number = device.split(':').next().unwrap_or_default();
-    context.say(format_args!("** Bad device specification {interface} {number} **"));
-    context.say(format_args!("Couldn't find partition {interface} {device}"));
+/// Whether there is a file or a directory. A device that is not there is told, and has none.
+fn exists(context: &mut Context, (interface, device): (&str, &str), path: &str) -> Result<bool, CommandError> {
+    let found = Selector::parse(context, interface, Some(device)).and_then(|selector| {
+        disk::with_files(context, &selector, "", |files, _| match files.open(path) {
+            Ok(_) | Err(FsError::IsDirectory(_)) => Ok(true),
+            Err(FsError::NotFound(_) | FsError::NotDirectory(_)) => Ok(false),
+            Err(error) => Err(error.into()),
+        })
+    });
+    match found {
+        Err(CommandError::Failed(why)) => {
+            context.say(format_args!("{why}"));
+            Ok(false)
+        }
+        other => other,
+    }
 }
 
 fn matches(context: &mut Context, text: &str, pattern: &str) -> Result<bool, CommandError> {

@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use hal::PhysAddr;
+use hal::{Clock, PhysAddr};
 
 use super::Command;
 use super::network::{self, Meter, Parts, Place, figures, not_set, print};
@@ -13,9 +13,9 @@ use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
 use crate::net::exchange::Progress;
-use crate::net::ram::RamSink;
-use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome, TftpError};
-use crate::net::{Fetch, FetchError, NetError};
+use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome};
+use crate::net::{Fetch, FetchError, NetError, Network};
+use crate::source::{self, FileSource, RamSink, SourceError};
 
 pub(crate) const COMMAND: Command = Command {
     name: "tftpboot",
@@ -101,30 +101,62 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
         memory,
         clock,
     } = network::parts(context)?;
-    let mut sink = RamSink::new(memory, place, &fetch.file).map_err(TftpError::from)?;
-    print(terminal, format_args!("Loading: *\x08"));
-    let start = clock.now();
-    let mut meter = Meter::new(terminal);
-    match network.fetch(fetch, &mut sink, &mut meter) {
-        Ok(Outcome { size, restarts, .. }) => {
-            meter.show(Progress {
-                received: size,
-                size: Some(size),
-            });
-            sink.finish(size)?;
-            figures(terminal, size, clock.now().since(start));
-            print(terminal, format_args!("done\n"));
-            if restarts > 0 {
-                print(
-                    terminal,
-                    format_args!("The server lost the transfer; it was begun anew {restarts} times\n"),
-                );
+    let mut file = TftpFile {
+        network,
+        terminal,
+        clock,
+        fetch,
+    };
+    match source::load(memory, &mut file, place) {
+        Ok(region) => Ok(region.len()),
+        Err(SourceError::Stopped) => Err(network::stopped(terminal)),
+        Err(SourceError::Failed(message)) => Err(CommandError::Failed(message)),
+    }
+}
+
+/// A file on a TFTP server.
+struct TftpFile<'a> {
+    network: &'a mut Network,
+    terminal: &'a mut Terminal,
+    clock: &'a dyn Clock,
+    fetch: &'a Fetch,
+}
+
+impl FileSource for TftpFile<'_> {
+    fn name(&self) -> &str {
+        &self.fetch.file
+    }
+
+    /// The server says it once it is asked for the file.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn fetch(&mut self, sink: &mut RamSink<'_>) -> Result<u64, SourceError> {
+        print(self.terminal, format_args!("Loading: *\x08"));
+        let start = self.clock.now();
+        let mut meter = Meter::new(self.terminal);
+        match self.network.fetch(self.fetch, sink, &mut meter) {
+            Ok(Outcome { size, restarts, .. }) => {
+                meter.show(Progress {
+                    received: size,
+                    size: Some(size),
+                });
+                figures(self.terminal, size, self.clock.now().since(start));
+                print(self.terminal, format_args!("done\n"));
+                if restarts > 0 {
+                    print(
+                        self.terminal,
+                        format_args!("The server lost the transfer; it was begun anew {restarts} times\n"),
+                    );
+                }
+                Ok(size)
             }
-            Ok(size)
-        }
-        Err(error) => {
-            sink.abandon();
-            Err(failure(terminal, &error))
+            Err(FetchError::Network(NetError::Stopped)) => Err(SourceError::Stopped),
+            Err(error) => {
+                print(self.terminal, format_args!("\n"));
+                Err(SourceError::Failed(error.to_string()))
+            }
         }
     }
 }

@@ -4,15 +4,16 @@ use alloc::format;
 use alloc::string::ToString;
 use core::net::SocketAddrV4;
 
-use hal::PhysAddr;
+use hal::{Clock, PhysAddr};
 
 use super::Command;
 use super::network::{self, Meter, Parts, Place, figures, not_set, print};
+use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::net::exchange::Progress;
-use crate::net::http::{DEFAULT_PORT, HttpError, Request, Target};
-use crate::net::ram::RamSink;
-use crate::net::{DownloadError, Downloaded, NetError};
+use crate::net::http::{DEFAULT_PORT, Request, Target};
+use crate::net::{DownloadError, Downloaded, NetError, Network};
+use crate::source::{self, FileSource, RamSink, SourceError};
 
 pub(crate) const COMMAND: Command = Command {
     name: "wget",
@@ -76,32 +77,65 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         memory,
         clock,
     } = network::parts(context)?;
-    let mut sink = RamSink::new(memory, place, name).map_err(HttpError::from)?;
-    let start = clock.now();
-    let mut meter = Meter::new(terminal);
-    match network.download(request, &mut sink, &mut meter) {
-        Ok(Downloaded { outcome, packets }) => {
-            let size = outcome.size;
-            meter.show(Progress {
-                received: size,
-                size: Some(size),
-            });
-            sink.finish(size)?;
-            figures(terminal, size, clock.now().since(start));
-            print(
-                terminal,
-                format_args!("Packets received {packets}, Transfer Successful\n"),
-            );
-            Ok(size)
-        }
-        Err(DownloadError::Network(NetError::Stopped)) => {
-            sink.abandon();
-            Err(network::stopped(terminal))
-        }
-        Err(error) => {
-            meter.end_line();
-            sink.abandon();
-            Err(CommandError::failed(error.to_string()))
+    let mut file = WebFile {
+        network,
+        terminal,
+        clock,
+        name,
+        request: Some(request),
+    };
+    match source::load(memory, &mut file, place) {
+        Ok(region) => Ok(region.len()),
+        Err(SourceError::Stopped) => Err(network::stopped(terminal)),
+        Err(SourceError::Failed(message)) => Err(CommandError::Failed(message)),
+    }
+}
+
+/// A file on a web server.
+struct WebFile<'a> {
+    network: &'a mut Network,
+    terminal: &'a mut Terminal,
+    clock: &'a dyn Clock,
+    name: &'a str,
+    /// Taken when the file is fetched.
+    request: Option<Request>,
+}
+
+impl FileSource for WebFile<'_> {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The server says it once it is asked for the file.
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn fetch(&mut self, sink: &mut RamSink<'_>) -> Result<u64, SourceError> {
+        let Some(request) = self.request.take() else {
+            return Err(SourceError::Failed(alloc::format!("{} was fetched before", self.name)));
+        };
+        let start = self.clock.now();
+        let mut meter = Meter::new(self.terminal);
+        match self.network.download(request, sink, &mut meter) {
+            Ok(Downloaded { outcome, packets }) => {
+                let size = outcome.size;
+                meter.show(Progress {
+                    received: size,
+                    size: Some(size),
+                });
+                figures(self.terminal, size, self.clock.now().since(start));
+                print(
+                    self.terminal,
+                    format_args!("Packets received {packets}, Transfer Successful\n"),
+                );
+                Ok(size)
+            }
+            Err(DownloadError::Network(NetError::Stopped)) => Err(SourceError::Stopped),
+            Err(error) => {
+                meter.end_line();
+                Err(SourceError::Failed(error.to_string()))
+            }
         }
     }
 }

@@ -35,7 +35,7 @@ mod tests;
 /// Nodes inside one another, the root included. The same as in Linux and `vm-fdt`; real trees stay below 12.
 pub const MAX_DEPTH: usize = 64;
 /// Nodes in a tree. The largest of the 1,600 trees of Debian's kernel has 1,112. This and the next two bound what a tree takes of the
-/// loader's heap of 14.5 MiB, where nothing could be done about a lack of room.
+/// loader's heap of 15.5 MiB, where nothing could be done about a lack of room.
 pub const MAX_NODES: usize = 1 << 13;
 /// Properties in a tree, over all nodes; at most 4,648 in the same trees.
 pub const MAX_PROPERTIES: usize = 1 << 15;

@@ -64,6 +64,9 @@ pub trait FileSystem {
     /// The word for its kind: `fat`, `ext4`.
     fn kind(&self) -> &'static str;
 
+    /// As [`FileSystem::kind`], more exactly: `FAT16`, `FAT32`.
+    fn version(&self) -> &'static str;
+
     /// The name that somebody gave it; empty if nobody did.
     fn label(&self) -> &str;
 

@@ -24,7 +24,6 @@ pub mod frame;
 pub mod http;
 mod pace;
 mod query;
-pub mod ram;
 pub mod settings;
 pub mod sntp;
 mod stack;

@@ -170,7 +170,7 @@ fn no_file_exists_without_storage() {
         "\
 => test -e mmc 0:1 file; echo $?
 ** Bad device specification mmc 0 **
-Couldn't find partition mmc 0:1
+Couldn't find partition mmc 0:1: this machine has no mmc device
 1
 => test ! -e virtio 0:1 file; echo $?
 ** Bad device specification virtio 0 **

@@ -255,6 +255,10 @@ impl FileSystem for Ext4<'_> {
         "ext4"
     }
 
+    fn version(&self) -> &'static str {
+        "ext4"
+    }
+
     fn label(&self) -> &str {
         &self.superblock.label
     }

@@ -192,6 +192,13 @@ impl FileSystem for Fat<'_> {
         "fat"
     }
 
+    fn version(&self) -> &'static str {
+        match self.disk.geometry.width {
+            bpb::Width::Fat16 => "FAT16",
+            bpb::Width::Fat32 => "FAT32",
+        }
+    }
+
     fn label(&self) -> &str {
         &self.label
     }

@@ -1,11 +1,11 @@
-//! A file from the network in RAM.
+//! A file on its way into RAM.
 
 use alloc::string::String;
 
 use hal::{PhysAddr, Region};
 
-use super::tftp::Sink;
 use crate::memory::{Claim, Memory, MemoryError};
+use crate::net::tftp::Sink;
 
 /// Writes a file to where it shall lie, and nowhere else. The place is claimed when the file's size is told; if it is not, up to the next
 /// thing in the way.
@@ -31,6 +31,23 @@ impl<'a> RamSink<'a> {
             claim: None,
             written: 0,
         })
+    }
+
+    /// `len` bytes at `offset` from the start of the file, to be written in place.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if they do not fit.
+    pub fn place(&mut self, offset: u64, len: u64) -> Result<&mut [u8], MemoryError> {
+        let claim = match &self.claim {
+            Some(claim) => claim,
+            None => {
+                let room = self.memory.window(self.start)?.len();
+                self.claim.insert(self.memory.claim(self.start, room, &self.name)?)
+            }
+        };
+        let place = self.memory.claimed_mut(claim, offset, len)?;
+        self.written = self.written.max(offset.saturating_add(len));
+        Ok(place)
     }
 
     /// Notes that the file of `size` bytes is complete, and gives its place.
@@ -66,16 +83,8 @@ impl Sink for RamSink<'_> {
     }
 
     fn write(&mut self, offset: u64, data: &[u8]) -> Result<(), MemoryError> {
-        let claim = match &self.claim {
-            Some(claim) => claim,
-            None => {
-                let room = self.memory.window(self.start)?.len();
-                self.claim.insert(self.memory.claim(self.start, room, &self.name)?)
-            }
-        };
-        self.memory.write(claim, offset, data)?;
-        let end = offset.saturating_add(u64::try_from(data.len()).unwrap_or(u64::MAX));
-        self.written = self.written.max(end);
+        let len = u64::try_from(data.len()).unwrap_or(u64::MAX);
+        self.place(offset, len)?.copy_from_slice(data);
         Ok(())
     }
 }

@@ -1,0 +1,342 @@
+//! What the commands share that name a device or a partition: `<interface> <dev[:part]>`.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use hal::block::{BlockInterface, Medium};
+use hal::{BlockDevice, BlockIdx};
+
+use crate::console::Terminal;
+use crate::context::{CommandError, Context};
+use crate::fs::{self, FileSystem, Kind, Partition, Scheme, Table, Volume, VolumeError, Watch};
+use crate::memory::Memory;
+use crate::source::SourceError;
+use crate::storage::Storage;
+
+/// The interfaces that there are commands for.
+const INTERFACES: [BlockInterface; 2] = [BlockInterface::Mmc, BlockInterface::Virtio];
+
+/// Attribute bit 2 of a GPT entry: legacy BIOS bootable (UEFI specification, table 5-8).
+const GPT_BOOTABLE: u64 = 1 << 2;
+
+/// Type of the EFI system partition.
+const EFI_SYSTEM: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
+
+/// Which volume of a device is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// Nothing was said: partition 1, or the whole device if it has no table.
+    Default,
+    /// `auto`: the first that is marked as bootable, or else the first.
+    Auto,
+    /// A number; 0 is the whole device.
+    Number(u32),
+    /// `#name`.
+    Name(String),
+}
+
+/// A volume as a person names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Selector {
+    /// The interface.
+    pub(super) interface: BlockInterface,
+    /// The device's number.
+    pub(super) device: u32,
+    /// Which volume of it.
+    pub(super) which: Which,
+    /// As typed, for messages.
+    text: String,
+}
+
+impl Selector {
+    /// Reads `<interface> <dev[:part]>`, with U-Boot's words for what is wrong with it.
+    ///
+    /// # Errors
+    /// [`CommandError::Failed`].
+    pub(super) fn parse(context: &Context, interface: &str, text: Option<&str>) -> Result<Self, CommandError> {
+        let text = match text.filter(|text| *text != "-") {
+            Some(text) => text.to_string(),
+            None => match context.env.get("bootdevice") {
+                Some(text) => text.to_string(),
+                None => return Err(failed(interface, "-", "** No device specified **", "")),
+            },
+        };
+        let (device, which) = match text.split_once('#') {
+            Some((device, name)) => (device, Which::Name(name.to_string())),
+            None => match text.split_once(':') {
+                Some((device, part)) => (device, part_of(interface, &text, part)?),
+                None => (text.as_str(), Which::Default),
+            },
+        };
+        // The hardware partition of an eMMC follows a dot; only the user area can be used.
+        let (device, hardware) = device.split_once('.').unwrap_or((device, "0"));
+        let bad = format!("** Bad device specification {interface} {device} **");
+        let known = INTERFACES.into_iter().find(|known| known.word() == interface);
+        let known = known.ok_or_else(|| failed(interface, &text, &bad, "the interfaces are mmc and virtio"))?;
+        let number = u32::from_str_radix(device, 16).ok();
+        let number = number.ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
+        if number >= context.storage.count(known) {
+            return Err(failed(interface, &text, &bad, &there_are(&context.storage, known)));
+        }
+        if hardware != "0" {
+            let why = "only hardware partition 0, the user area, can be used";
+            return Err(failed(interface, &text, &bad, why));
+        }
+        Ok(Self {
+            interface: known,
+            device: number,
+            which,
+            text,
+        })
+    }
+
+    /// The partition that is meant; `None` for the whole device.
+    fn partition<'a>(&self, table: &'a Table) -> Result<Option<&'a Partition>, CommandError> {
+        let interface = self.interface.word();
+        let invalid = |number: u32| {
+            let bad = format!("** Invalid partition {number} **");
+            failed(interface, &self.text, &bad, &partitions_there(table))
+        };
+        let numbered = |number: u32| {
+            let partition = table
+                .partition(number)
+                .filter(|partition| !partition.kind.is_extended());
+            partition.map(Some).ok_or_else(|| invalid(number))
+        };
+        match &self.which {
+            Which::Number(0) => Ok(None),
+            Which::Default | Which::Auto if table.scheme == Scheme::None => Ok(None),
+            Which::Number(_) if table.scheme == Scheme::None => {
+                let bad = format!("** No partition table - {interface} {} **", self.device);
+                Err(failed(interface, &self.text, &bad, ""))
+            }
+            Which::Number(number) => numbered(*number),
+            Which::Default => numbered(1),
+            Which::Auto => {
+                let mut usable = table
+                    .partitions
+                    .iter()
+                    .filter(|partition| !partition.kind.is_extended());
+                let first = usable.clone().next();
+                let chosen = usable.find(|partition| is_bootable(partition)).or(first);
+                let none = || failed(interface, &self.text, "** No valid partitions found **", "");
+                chosen.map(Some).ok_or_else(none)
+            }
+            Which::Name(name) => {
+                let named = table.partitions.iter().find(|partition| partition.name == *name);
+                let bad = format!("Could not find \"{}\" partition", name.escape_debug());
+                named
+                    .map(Some)
+                    .ok_or_else(|| failed(interface, &self.text, &bad, &partitions_there(table)))
+            }
+        }
+    }
+}
+
+/// What stands behind the colon.
+fn part_of(interface: &str, text: &str, part: &str) -> Result<Which, CommandError> {
+    if part.is_empty() {
+        return Ok(Which::Default);
+    }
+    if part == "auto" {
+        return Ok(Which::Auto);
+    }
+    let bad = format!("** Bad partition specification {interface} {text} **");
+    let number = u32::from_str_radix(part, 16).map(Which::Number);
+    number.map_err(|_| failed(interface, text, &bad, "a partition is a hexadecimal number, or auto"))
+}
+
+/// U-Boot's two lines for a volume that is not there, and why.
+fn failed(interface: &str, text: &str, first: &str, why: &str) -> CommandError {
+    let text = text.escape_debug();
+    let colon = if why.is_empty() { "" } else { ": " };
+    CommandError::Failed(format!(
+        "{first}\nCouldn't find partition {interface} {text}{colon}{why}"
+    ))
+}
+
+/// Which devices an interface has.
+pub(super) fn there_are(storage: &Storage, interface: BlockInterface) -> String {
+    match storage.count(interface) {
+        0 => format!("this machine has no {} device", interface.word()),
+        1 => format!("there is only {} 0", interface.word()),
+        count => format!("there are {0} 0 to {1:x}", interface.word(), count.saturating_sub(1)),
+    }
+}
+
+fn partitions_there(table: &Table) -> String {
+    let mut text = String::new();
+    for partition in table.partitions.iter().take(16) {
+        let name = if partition.name.is_empty() {
+            String::new()
+        } else {
+            format!(" \"{}\"", partition.name.escape_debug())
+        };
+        text += &format!(
+            "{}{:x}{name}",
+            if text.is_empty() { "" } else { ", " },
+            partition.number
+        );
+    }
+    match text.is_empty() {
+        true => "it has no partitions".into(),
+        false => format!("its partitions are {text}"),
+    }
+}
+
+/// Whether firmware is to boot from a partition.
+pub(super) fn is_bootable(partition: &Partition) -> bool {
+    let efi = matches!(partition.kind, Kind::Gpt(guid) if guid.to_string() == EFI_SYSTEM);
+    partition.bootable || efi || partition.attributes & GPT_BOOTABLE != 0
+}
+
+/// Serves the console while a device works, and notices Ctrl-C.
+pub(super) struct Looker<'a>(pub(super) &'a mut Terminal);
+
+impl Watch for Looker<'_> {
+    fn meanwhile(&mut self) {
+        self.0.poll();
+    }
+
+    fn stop(&mut self) -> bool {
+        self.0.interrupted()
+    }
+}
+
+/// The machine's parts that commands about files need.
+pub(super) struct Parts<'a> {
+    pub(super) device: &'a mut dyn BlockDevice,
+    pub(super) terminal: &'a mut Terminal,
+    pub(super) memory: &'a mut Memory,
+}
+
+/// A device with a medium in it, found now if it was not before, and the other parts.
+///
+/// # Errors
+/// If there is no such device, or nothing in it.
+pub(super) fn parts(context: &mut Context, interface: BlockInterface, number: u32) -> Result<Parts<'_>, CommandError> {
+    let missing = there_are(&context.storage, interface);
+    let Context {
+        storage,
+        terminal,
+        memory,
+        ..
+    } = context;
+    let device = storage.device(interface, number);
+    let device = device.ok_or_else(|| CommandError::failed(missing))?;
+    if device.medium().is_none() {
+        device.rescan(&mut || terminal.poll())?;
+    }
+    Ok(Parts {
+        device,
+        terminal,
+        memory,
+    })
+}
+
+/// Whether an error is the user's Ctrl-C.
+pub(super) fn volume_error(error: VolumeError) -> CommandError {
+    match error {
+        VolumeError::Aborted => CommandError::Interrupted,
+        other => CommandError::from(other),
+    }
+}
+
+/// The partition table of a device.
+///
+/// # Errors
+/// If there is no medium, or its table cannot be read.
+pub(super) fn table(context: &mut Context, interface: BlockInterface, number: u32) -> Result<Table, CommandError> {
+    let Parts { device, terminal, .. } = parts(context, interface, number)?;
+    read_table(device, &mut Looker(terminal))
+}
+
+fn read_table(device: &mut dyn BlockDevice, watch: &mut dyn Watch) -> Result<Table, CommandError> {
+    let mut disk = Volume::whole(device, watch).map_err(volume_error)?;
+    fs::read_table(&mut disk).map_err(|error| match error {
+        fs::PartitionError::Volume(error) => volume_error(error),
+        other => CommandError::from(other),
+    })
+}
+
+/// The first block and the number of blocks of the volume that is meant.
+///
+/// # Errors
+/// If it is not there, with U-Boot's words.
+pub(super) fn window(context: &mut Context, selector: &Selector) -> Result<(BlockIdx, u64), CommandError> {
+    if selector.which == Which::Number(0) {
+        let device = parts(context, selector.interface, selector.device)?.device;
+        return Ok((BlockIdx(0), device.medium().map_or(0, |medium| medium.blocks)));
+    }
+    let table = table(context, selector.interface, selector.device)?;
+    match selector.partition(&table)? {
+        Some(partition) => Ok((partition.start, partition.blocks)),
+        None => {
+            let device = parts(context, selector.interface, selector.device)?.device;
+            Ok((BlockIdx(0), device.medium().map_or(0, |medium| medium.blocks)))
+        }
+    }
+}
+
+/// The partition that is meant.
+///
+/// # Errors
+/// If there is none; the whole device is none.
+pub(super) fn partition(context: &mut Context, selector: &Selector) -> Result<Partition, CommandError> {
+    let table = table(context, selector.interface, selector.device)?;
+    let partition = selector.partition(&table)?.cloned();
+    partition.ok_or_else(|| CommandError::failed("** Invalid partition 0 **"))
+}
+
+/// Mounts the file system that is meant and lets `work` at it. `kind` is the only kind that will do; empty for any.
+///
+/// # Errors
+/// If there is none, or `work` fails.
+pub(super) fn with_files<R>(
+    context: &mut Context,
+    selector: &Selector,
+    kind: &str,
+    work: impl FnOnce(&mut dyn FileSystem, &mut Memory) -> Result<R, SourceError>,
+) -> Result<R, CommandError> {
+    let window = window(context, selector)?;
+    let Parts {
+        device,
+        terminal,
+        memory,
+    } = parts(context, selector.interface, selector.device)?;
+    let mut watch = Looker(terminal);
+    let volume = Volume::new(device, &mut watch, window).map_err(volume_error)?;
+    let place = format!("{} {}", selector.interface.word(), selector.text);
+    let mounted = fs::mount(volume).map_err(SourceError::from);
+    let result = mounted.and_then(|mut files| {
+        if !kind.is_empty() && files.kind() != kind {
+            let found = files.kind();
+            return Err(SourceError::Failed(format!("{place} has {found}, not {kind}")));
+        }
+        work(&mut *files, memory)
+    });
+    result.map_err(|error| match error {
+        SourceError::Stopped => CommandError::Interrupted,
+        SourceError::Failed(message) => CommandError::Failed(message),
+    })
+}
+
+/// The three lines about a medium that `virtio info` and `fatinfo` have.
+pub(super) fn describe(medium: &Medium) -> String {
+    let blocks = medium.blocks;
+    // Tenths of 2^20 and of 2^30 bytes.
+    let mb = blocks.saturating_mul(10) / 2048;
+    let gb = mb / 1024;
+    format!(
+        "{} {}\n            Type: Hard Disk\n            Capacity: {}.{} MB = {}.{} GB ({blocks} x 512)",
+        medium.vendor,
+        medium.product,
+        mb / 10,
+        mb % 10,
+        gb / 10,
+        gb % 10,
+    )
+}
+
+#[cfg(test)]
+mod tests;

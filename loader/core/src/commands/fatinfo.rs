@@ -1,0 +1,44 @@
+//! `fatinfo`: what file system a partition has.
+
+use alloc::string::ToString;
+
+use hal::block::Medium;
+
+use super::Command;
+use super::disk::{self, Selector, describe};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+
+pub(crate) const COMMAND: Command = Command {
+    name: "fatinfo",
+    aliases: &["fsinfo"],
+    summary: "print information about a file system",
+    usage: "<interface> [<dev[:part]>]",
+    help: "Prints the device that partition part of device dev is on, and the kind, the label and the identifier of its file system.",
+    examples: &["fatinfo mmc 0:1"],
+    repeatable: true,
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let (interface, device) = match args {
+        [_, interface] => (interface, None),
+        [_, interface, device] => (interface, Some(device.as_str())),
+        _ => return Err(CommandError::Usage),
+    };
+    let selector = Selector::parse(context, interface, device)?;
+    let kind = if args.first().is_some_and(|name| name == "fatinfo") {
+        "fat"
+    } else {
+        ""
+    };
+    let (kind, label, uuid) = disk::with_files(context, &selector, kind, |files, _| {
+        Ok((files.version(), files.label().to_string(), files.uuid().to_string()))
+    })?;
+    let device = disk::parts(context, selector.interface, selector.device)?.device;
+    let medium = device.medium().map_or_else(|| describe(&Medium::default()), describe);
+    let number = selector.device;
+    context.say(format_args!(
+        "Interface:  {interface}\n  Device {number:x}: {medium}\nFilesystem: {kind} \"{label}\", {uuid}"
+    ));
+    Ok(Status::Success)
+}

@@ -1,0 +1,39 @@
+//! `fatmkdir`, `mkdir`: makes a directory.
+
+use alloc::format;
+
+use super::Command;
+use super::disk::{self, Selector};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::source::SourceError;
+
+pub(crate) const COMMAND: Command = Command {
+    name: "fatmkdir",
+    aliases: &["mkdir"],
+    summary: "create a directory",
+    usage: "<interface> [<dev[:part]>] <directory>",
+    help: "Makes a directory in the FAT file system of partition part of device dev. The one that it is in must exist.",
+    examples: &["fatmkdir mmc 0:1 /boot"],
+    repeatable: false,
+    run,
+};
+
+fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
+    let (interface, device, path) = match args {
+        [_, interface, path] => (interface, None, path),
+        [_, interface, device, path] => (interface, Some(device.as_str()), path),
+        _ => return Err(CommandError::Usage),
+    };
+    let selector = Selector::parse(context, interface, device)?;
+    disk::with_files(context, &selector, "", |files, _| {
+        let made = files.make_dir(path).map_err(SourceError::from);
+        made.map_err(|error| match error {
+            SourceError::Failed(why) => {
+                let path = path.escape_debug();
+                SourceError::Failed(format!("** Unable to create a directory \"{path}\" **\n{why}"))
+            }
+            SourceError::Stopped => error,
+        })
+    })?;
+    Ok(Status::Success)
+}

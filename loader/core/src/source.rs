@@ -1,0 +1,75 @@
+//! Where files come from: a volume of a card or a disk, a TFTP server, a web server.
+//!
+//! A source only has to put a file's bytes where a [`RamSink`] says. What is done with every file that is loaded, claiming its place and
+//! noting what lies there, is done here, once.
+
+use alloc::string::{String, ToString};
+
+use hal::{PhysAddr, Region};
+
+use crate::fs::{FsError, VolumeError};
+use crate::memory::{Memory, MemoryError};
+use crate::net::tftp::Sink;
+
+mod ram;
+mod volume;
+
+pub use ram::RamSink;
+pub use volume::{Part, VolumeFile};
+
+/// Why a file could not be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourceError {
+    /// The user typed Ctrl-C.
+    Stopped,
+    /// A sentence that says what is wrong.
+    Failed(String),
+}
+
+impl From<MemoryError> for SourceError {
+    fn from(error: MemoryError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<FsError> for SourceError {
+    fn from(error: FsError) -> Self {
+        match error.volume() {
+            Some(VolumeError::Aborted) => Self::Stopped,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+/// One file at one place, ready to be loaded.
+pub trait FileSource {
+    /// What the file is called, without the place.
+    fn name(&self) -> &str;
+
+    /// How many bytes it will load, if that is known before.
+    fn size(&self) -> Option<u64>;
+
+    /// Puts the bytes into `sink`, and gives how many they were.
+    ///
+    /// # Errors
+    /// [`SourceError`]; the sink then holds anything.
+    fn fetch(&mut self, sink: &mut RamSink<'_>) -> Result<u64, SourceError>;
+}
+
+/// Loads the file of `source` to `address`, and notes that it lies there; gives its place.
+///
+/// # Errors
+/// [`SourceError`]. Files that lay where bytes of this one were written are damaged, and the map knows it.
+pub fn load(memory: &mut Memory, source: &mut dyn FileSource, address: PhysAddr) -> Result<Region, SourceError> {
+    let mut sink = RamSink::new(memory, address, source.name())?;
+    if let Some(size) = source.size() {
+        sink.size_hint(size)?;
+    }
+    match source.fetch(&mut sink) {
+        Ok(size) => Ok(sink.finish(size)?),
+        Err(error) => {
+            sink.abandon();
+            Err(error)
+        }
+    }
+}

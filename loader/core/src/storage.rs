@@ -1,0 +1,100 @@
+//! The card slots and disks of the machine, as commands name them: `mmc 0`, `virtio 1`.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+use hal::BlockDevice;
+use hal::block::BlockInterface;
+
+/// All of them, in the order in which the machine lists them; each interface numbers its own from 0.
+#[derive(Default)]
+pub struct Storage {
+    devices: Vec<Box<dyn BlockDevice>>,
+    /// What `mmc dev` and `virtio device` chose.
+    current: Vec<(BlockInterface, u32)>,
+}
+
+impl Storage {
+    /// The given devices.
+    #[must_use]
+    pub fn new(devices: Vec<Box<dyn BlockDevice>>) -> Self {
+        Self {
+            devices,
+            current: Vec::new(),
+        }
+    }
+
+    /// Device number `number` of an interface.
+    pub fn device(&mut self, interface: BlockInterface, number: u32) -> Option<&mut (dyn BlockDevice + 'static)> {
+        let mut devices = self.devices.iter_mut();
+        let of_kind = devices.by_ref().filter(|device| device.interface() == interface);
+        let wanted = usize::try_from(number).ok()?;
+        of_kind.into_iter().nth(wanted).map(|device| &mut **device)
+    }
+
+    /// How many devices an interface has.
+    #[must_use]
+    pub fn count(&self, interface: BlockInterface) -> u32 {
+        let devices = self.devices.iter().filter(|device| device.interface() == interface);
+        u32::try_from(devices.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The device that commands without a number use: the one that was chosen, else the first.
+    #[must_use]
+    pub fn current(&self, interface: BlockInterface) -> u32 {
+        let chosen = self.current.iter().find(|(of, _)| *of == interface);
+        chosen.map_or(0, |(_, number)| *number)
+    }
+
+    /// Chooses the device that commands without a number use.
+    pub fn choose(&mut self, interface: BlockInterface, number: u32) {
+        self.current.retain(|(of, _)| *of != interface);
+        self.current.push((interface, number));
+    }
+
+    /// Stops all of them for good: no DMA after this returns.
+    pub fn shutdown(&mut self) {
+        for device in &mut self.devices {
+            device.shutdown();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+    use alloc::vec::Vec;
+
+    use hal::block::BlockInterface;
+    use hal::fakes::FakeDisk;
+
+    use super::Storage;
+
+    #[test]
+    fn interfaces_number_their_own() {
+        let mut storage = Storage::new(Vec::from([
+            Box::new(FakeDisk::zeroed(1)) as Box<dyn hal::BlockDevice>,
+            Box::new(FakeDisk::zeroed(2).as_card()),
+            Box::new(FakeDisk::zeroed(3)),
+        ]));
+        let blocks = |storage: &mut Storage, interface, number| {
+            let device = storage.device(interface, number)?;
+            device.medium().map(|medium| medium.blocks)
+        };
+        assert_eq!(blocks(&mut storage, BlockInterface::Virtio, 1), Some(3));
+        assert_eq!(blocks(&mut storage, BlockInterface::Mmc, 0), Some(2));
+        assert_eq!(blocks(&mut storage, BlockInterface::Mmc, 1), None);
+        assert_eq!(storage.count(BlockInterface::Virtio), 2);
+    }
+
+    #[test]
+    fn the_first_is_current_until_another_is_chosen() {
+        let mut storage = Storage::default();
+        assert_eq!(storage.current(BlockInterface::Mmc), 0);
+        storage.choose(BlockInterface::Mmc, 2);
+        storage.choose(BlockInterface::Virtio, 1);
+        storage.choose(BlockInterface::Mmc, 3);
+        assert_eq!(storage.current(BlockInterface::Mmc), 3);
+        assert_eq!(storage.current(BlockInterface::Virtio), 1);
+    }
+}
