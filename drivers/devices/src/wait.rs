@@ -29,8 +29,8 @@ pub(crate) fn wait_until(clock: &dyn Clock, limit: Duration, mut done: impl FnMu
     }
 }
 
-/// How long [`wait_working`] idles at most between two polls, in spins: some 100 microseconds, little beside a transfer that is worth waiting
-/// for. Tests have no processor to spare.
+/// How long [`wait_working`] idles at most between two polls, in spins: some 100 microseconds, little beside a transfer that is worth
+/// waiting for. Tests have no processor to spare.
 const SPINS_LIMIT: u32 = if cfg!(test) { 1 } else { 8192 };
 /// The spins from which on the clock is read after each poll.
 const SPINS_PER_READING: u32 = if cfg!(test) { 1 } else { 64 };

@@ -1,8 +1,8 @@
 //! The virtio block device (virtio 1.2, section 5.2), on any transport.
 //!
-//! One request at a time, as large as the device takes: the loader reads whole files, and a request costs far more than its bytes. The bytes
-//! go straight to where the caller wants them, if the platform [lends](hal::StreamingDma) them, else by way of a buffer of the driver's.
-//! A request that does not end in time ends with a reset: the device then has no claim on the caller's bytes.
+//! One request at a time, as large as the device takes: the loader reads whole files, and a request costs far more than its bytes. The
+//! bytes go straight to where the caller wants them, if the platform [lends](hal::StreamingDma) them, else by way of a buffer of the
+//! driver's. A request that does not end in time ends with a reset: the device then has no claim on the caller's bytes.
 
 mod requests;
 

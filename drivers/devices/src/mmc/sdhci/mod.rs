@@ -137,8 +137,8 @@ impl Sdhci {
         wait_until(self.clock.as_ref(), RESET_LIMIT, done)
     }
 
-    /// Ends whatever command there is, and says whether the controller takes the next one (HC 3.10.1). The two parts one after the other: not
-    /// every controller minds both in one write.
+    /// Ends whatever command there is, and says whether the controller takes the next one (HC 3.10.1). The two parts one after the other:
+    /// not every controller minds both in one write.
     fn abort(&self) -> bool {
         let command = self.reset(clock::RESET_COMMAND);
         let data = self.reset(clock::RESET_DATA);
