@@ -50,8 +50,9 @@ pub(crate) struct State {
     /// Asserts a pause between writes while the clock is slow.
     pub(crate) slow_writes: bool,
     pub(crate) write_protected: bool,
-    /// Bounces: the detector is not stable for so many readings.
+    /// Bounces: the detector is not stable, and sees no card, for so many readings; and for how many after each reset.
     pub(crate) bouncing: u32,
+    pub(crate) debounce: u32,
     /// Commands and their number of blocks.
     pub(crate) commands: Vec<(u8, usize)>,
     /// Readings and writings of registers.
@@ -87,6 +88,7 @@ impl Model {
             slow_writes: false,
             write_protected: false,
             bouncing: 0,
+            debounce: 0,
             commands: Vec::new(),
             accesses: 0,
             dma_selects: Vec::new(),
@@ -141,10 +143,12 @@ impl State {
         let mut word = *self.word(reg::PRESENT) & 0xffff;
         if self.bouncing > 0 {
             self.bouncing -= 1;
+            let told = *self.word(reg::STATUS_ENABLE) & status::REMOVED;
+            *self.word(reg::STATUS) |= told;
         } else {
             word |= present::STABLE;
+            word |= if self.card.is_some() { present::INSERTED } else { 0 };
         }
-        word |= if self.card.is_some() { present::INSERTED } else { 0 };
         word | if self.write_protected {
             0
         } else {
@@ -225,6 +229,7 @@ impl State {
         }
         *self.word(reg::CLOCK) &= clock::RESET_ALL;
         (self.due, self.wait, self.transfer) = (0, 0, None);
+        self.bouncing = self.debounce;
         if let Some(card) = &mut self.card {
             card.power_cycle();
         }

@@ -14,7 +14,7 @@ use crate::pci::host::Endpoint;
 /// Vendor and device of QEMU's `sdhci-pci`.
 pub const PCI_ID: (u16, u16) = (0x1b36, 0x0007);
 
-/// The controllers of the Raspberry Pi. RAM has other addresses on their bus.
+/// The controllers of the Raspberry Pi. RAM has other addresses on their bus, and what they say of their clock was true once, if ever.
 const BROADCOM: Quirks = Quirks {
     slow_writes: true,
     no_dma: true,

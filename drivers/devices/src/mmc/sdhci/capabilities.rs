@@ -9,7 +9,8 @@ use hal::NodeInfo;
 pub struct Quirks {
     /// Its capabilities registers say nothing that helps: 3.3 V, high speed, and words one by one.
     pub no_capabilities: bool,
-    /// The frequency of its clock in Hz if nothing says it: the highest there is, so that no card is driven too fast.
+    /// The frequency of its clock in Hz that is taken if its node says none, whatever its capabilities say: the highest there is, so that
+    /// no card is driven too fast.
     pub base_hertz: Option<u32>,
     /// It loses a write that follows another one within four cycles of a slow card clock.
     pub slow_writes: bool,
@@ -74,7 +75,10 @@ impl Capabilities {
         let has = |bit| word & bit != 0;
         let slot = &node.mmc;
         let told = base_megahertz(version, word).and_then(|megahertz| megahertz.checked_mul(1_000_000));
-        let base_hertz = told.or(node.clock_frequency).or(quirks.base_hertz);
+        let base_hertz = match quirks.base_hertz {
+            None => told.or(node.clock_frequency),
+            known => node.clock_frequency.or(known),
+        };
         let mode = match quirks.no_dma {
             false if has(capability::ADMA2) => Mode::Adma2 {
                 wide: version >= VERSION_3 && has(capability::WIDE_ADDRESSES),

@@ -26,7 +26,7 @@ use super::command::{Command, Response};
 use super::host::{Abilities, Bus, Data, Fault, Host, IDENTIFICATION, Width, pause};
 use crate::pci::PciError;
 use crate::pci::ecam::Function;
-use crate::wait::wait_until;
+use crate::wait::{wait_until, wait_working};
 use adma::Table;
 use capabilities::{Capabilities, Mode, VERSION_3};
 use registers::{Window, clock, control, present, status};
@@ -39,8 +39,8 @@ const STABLE_LIMIT: Duration = Duration::from_millis(150);
 /// and with it the 74 clocks that a card wants before its first command (SD 6.4.1).
 const POWER_OFF: Duration = Duration::from_millis(5);
 const POWER_RISE: Duration = Duration::from_millis(10);
-/// How long a card detector may bounce.
-const DETECT_LIMIT: Duration = Duration::from_millis(500);
+/// How long a card detector may bounce, when a card is put in and after a reset. The specification sets no limit.
+const DETECT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Why a controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -130,6 +130,12 @@ impl Sdhci {
         }
     }
 
+    /// Whether there is a card at this moment, as far as the controller can tell.
+    fn detects(&self) -> bool {
+        let inserted = || self.window.read(registers::PRESENT) & present::INSERTED != 0;
+        !self.detector.works || inserted() != self.detector.inverted
+    }
+
     /// Resets a part of the controller (HC 2.2.16). Whether it has come out of it.
     fn reset(&self, part: u32) -> bool {
         self.window.change(registers::CLOCK, part, part);
@@ -210,13 +216,11 @@ impl Host for Sdhci {
     }
 
     fn is_present(&self) -> bool {
-        if !self.detector.works {
-            return true;
-        }
         let stable = || self.window.read(registers::PRESENT) & present::STABLE != 0;
-        wait_until(self.clock.as_ref(), DETECT_LIMIT, stable);
-        let inserted = self.window.read(registers::PRESENT) & present::INSERTED != 0;
-        inserted != self.detector.inverted
+        if self.detector.works {
+            wait_until(self.clock.as_ref(), DETECT_LIMIT, stable);
+        }
+        self.detects()
     }
 
     fn is_write_protected(&self) -> bool {
@@ -242,9 +246,13 @@ impl Host for Sdhci {
         self.window.write(registers::SIGNAL_ENABLE, 0);
         self.window
             .write(registers::STATUS_ENABLE, status::OF_COMMANDS | removal);
-        self.window.write(registers::STATUS, u32::MAX);
         self.set_bus(IDENTIFICATION)?;
         pause(self.clock.as_ref(), POWER_RISE, meanwhile);
+        // The reset made the detector forget the card: for a while that looks as if it had been taken out.
+        if !wait_working(self.clock.as_ref(), DETECT_LIMIT, meanwhile, || self.detects()) {
+            return Err(Fault::Absent);
+        }
+        self.window.write(registers::STATUS, u32::MAX);
         Ok(())
     }
 

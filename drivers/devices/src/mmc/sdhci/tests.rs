@@ -495,6 +495,7 @@ fn a_clock_that_nobody_knows() {
     open(unknown, Quirks::NONE, 200);
     open(CAPABILITIES, quirks("brcm,bcm2835-sdhci").unwrap(), 250);
     open(unknown, quirks("brcm,bcm2711-emmc2").unwrap(), 200);
+    open(CAPABILITIES, quirks("brcm,bcm2711-emmc2").unwrap(), 200);
 }
 
 #[test]
@@ -568,8 +569,15 @@ fn a_detector_that_bounces_is_waited_for() {
     let (model, mut slot, _) = Setup::new(sdhc()).open();
     model.0.borrow_mut().bouncing = 100;
     slot.rescan(&mut || ()).unwrap();
-    model.0.borrow_mut().bouncing = u32::MAX;
-    let _ = slot.rescan(&mut || ());
+    model.0.borrow_mut().debounce = 500;
+    slot.rescan(&mut || ()).unwrap();
+    assert!(read(&mut slot, 0, 9).is_ok());
+    model.0.borrow_mut().debounce = u32::MAX;
+    assert_eq!(
+        fault(slot.rescan(&mut || ())),
+        BlockFault::NoMedium,
+        "it never comes to rest"
+    );
 }
 
 #[test]
