@@ -363,6 +363,7 @@ impl State {
     /// The next block from the card, or nothing after a fault.
     fn take_block(&mut self) -> Option<Vec<u8>> {
         let narrow = self.is_bus_wrong();
+        let zeros = narrow && self.card.as_ref().is_some_and(|card| card.zeros);
         let Some(transfer) = &mut self.transfer else {
             return None;
         };
@@ -376,7 +377,7 @@ impl State {
             CardFault::DamagedData(bad) if bad == at => 1 << 21,
             CardFault::NoData(bad) if bad == at => status::DATA_TIMEOUT,
             CardFault::Adma => status::ADMA,
-            _ if narrow => 1 << 21,
+            _ if narrow && !zeros => 1 << 21,
             _ => 0,
         };
         if fault == status::ADMA {
@@ -389,7 +390,7 @@ impl State {
         }
         transfer.done += 1;
         transfer.left -= 1;
-        Some(bytes)
+        Some(if zeros { vec![0; bytes.len()] } else { bytes })
     }
 
     /// Whether controller and card drive the bus differently, or over lines that the board does not have.

@@ -309,7 +309,7 @@ fn an_error_names_the_block_of_its_request() {
 fn a_disk_that_is_silent_is_reset_in_time_and_goes_on() {
     for setup in setups() {
         let (model, mut device) = started(&setup, Disk::new(8));
-        for fault in [Fault::Silence, Fault::OtherRequests] {
+        for fault in [Fault::Silence, Fault::Silence, Fault::OtherRequests] {
             faults(&model, &[fault]);
             let mut turns = 0;
             let mut bytes = [0; 512];
@@ -317,7 +317,7 @@ fn a_disk_that_is_silent_is_reset_in_time_and_goes_on() {
             assert_eq!((error.block, error.fault), (Some(BlockIdx(2)), BlockFault::Timeout(0)));
             assert!((20_000..30_000).contains(&turns), "{turns} turns of a millisecond");
         }
-        assert_eq!(model.0.borrow().resets, 3);
+        assert_eq!(model.0.borrow().resets, 4);
         assert!(read(&mut device, 0, 8).is_ok());
         faults(&model, &[Fault::Silence]);
         let error = device.write(BlockIdx(2), &[1; 512], &mut || ()).unwrap_err();

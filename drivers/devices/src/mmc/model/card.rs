@@ -97,6 +97,8 @@ pub(crate) struct Card {
     pub(crate) has_high_speed: bool,
     /// How many lines the board has between card and controller.
     pub(crate) lines: u32,
+    /// Over more lines than there are, zeros arrive, with a checksum that is right for zeros.
+    pub(crate) zeros: bool,
     /// How often it says that it is programming after a write.
     pub(crate) programming: u32,
     pub(crate) own_address: u32,
@@ -109,6 +111,8 @@ pub(crate) struct Card {
     app: bool,
     address: u32,
     busy: u32,
+    /// The length of blocks of a card that counts bytes (SD 4.3.2): at first that of its CSD.
+    block_length: u32,
     /// How the card drives the bus.
     pub(crate) width: u32,
     pub(crate) high_speed: bool,
@@ -182,6 +186,7 @@ impl Card {
             locked: false,
             has_high_speed: true,
             lines: 8,
+            zeros: false,
             programming: 2,
             own_address: 0xaaaa_0000,
             faults: BTreeMap::new(),
@@ -191,6 +196,7 @@ impl Card {
             app: false,
             address: 0,
             busy: 0,
+            block_length: 0,
             width: 1,
             high_speed: false,
             fault: CardFault::None,
@@ -224,6 +230,7 @@ impl Card {
     pub(crate) fn power_cycle(&mut self) {
         (self.state, self.asked, self.app) = (State::Idle, 0, false);
         (self.width, self.high_speed, self.busy) = (1, false, 0);
+        self.block_length = 1 << (u128::from_be_bytes(self.csd) >> 80 & 0xf);
         self.ext_csd[183] = 0;
         self.ext_csd[185] = 0;
     }
@@ -334,6 +341,7 @@ impl Card {
             }
             (16, State::Transfer) => {
                 assert_eq!(argument, 512);
+                self.block_length = argument;
                 let status = self.status();
                 Self::short(status)
             }
@@ -394,6 +402,11 @@ impl Card {
 
     fn blocks(&mut self, index: u8, argument: u32) -> Answer {
         let unit = if self.kind.counts_blocks() { 1 } else { 512 };
+        assert!(
+            unit == 1 || self.block_length == 512,
+            "blocks of {} bytes",
+            self.block_length
+        );
         let first = u64::from(argument) / unit;
         if u64::from(argument) % unit != 0 || first >= self.blocks {
             let status = self.status();
