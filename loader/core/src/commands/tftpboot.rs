@@ -13,7 +13,7 @@ use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::env::Environment;
 use crate::net::exchange::Progress;
-use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome};
+use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome, TftpError};
 use crate::net::{Fetch, FetchError, NetError, Network};
 use crate::source::{self, FileSource, RamSink, SourceError};
 
@@ -101,6 +101,7 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
         memory,
         clock,
     } = network::parts(context)?;
+    memory.window(place).map_err(TftpError::from)?;
     let mut file = TftpFile {
         network,
         terminal,

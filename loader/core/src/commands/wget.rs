@@ -11,7 +11,7 @@ use super::network::{self, Meter, Parts, Place, figures, not_set, print};
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::net::exchange::Progress;
-use crate::net::http::{DEFAULT_PORT, Request, Target};
+use crate::net::http::{DEFAULT_PORT, HttpError, Request, Target};
 use crate::net::{DownloadError, Downloaded, NetError, Network};
 use crate::source::{self, FileSource, RamSink, SourceError};
 
@@ -77,6 +77,7 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         memory,
         clock,
     } = network::parts(context)?;
+    memory.window(place).map_err(HttpError::from)?;
     let mut file = WebFile {
         network,
         terminal,

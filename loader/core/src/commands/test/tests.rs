@@ -174,7 +174,7 @@ Couldn't find partition mmc 0:1: this machine has no mmc device
 1
 => test ! -e virtio 0:1 file; echo $?
 ** Bad device specification virtio 0 **
-Couldn't find partition virtio 0:1
+Couldn't find partition virtio 0:1: this machine has no virtio device
 0
 ",
     );
