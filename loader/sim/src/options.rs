@@ -15,6 +15,8 @@ Without a script: a console; Ctrl-] leaves it.
   --board NAME    the board: a name in board-configs, or a path to such a folder (qemu-virt)
   --files DIR     the folder that the TFTP server 10.0.2.2 serves (the current one)
   --env FILE      the flash that the board saves its environment in, as a raw image; made if it is not there
+  --card FILE     a card in the next slot, as a raw image: mmc 0, mmc 1 and so on
+  --disk FILE     the next disk, as a raw image: virtio 0, virtio 1 and so on
   --memory SIZE   RAM, such as 512M or 8G (1G)
   --el1           start at EL1, where Xen cannot run
   --dtb FILE      the machine's device tree, RAM included, in place of a small one made for the board
@@ -35,7 +37,7 @@ pub enum Command {
     /// Print [`HELP`].
     Help,
     /// Start the machine.
-    Run(Options),
+    Run(Box<Options>),
 }
 
 /// The machine to start, and what to do on it.
@@ -47,6 +49,10 @@ pub struct Options {
     pub files: PathBuf,
     /// The image of the flash that holds the environment.
     pub env: Option<PathBuf>,
+    /// The images of the cards.
+    pub cards: Vec<PathBuf>,
+    /// The images of the disks.
+    pub disks: Vec<PathBuf>,
     /// RAM in bytes; by default what the device tree says, or 1 GiB.
     pub memory: Option<u64>,
     /// Whether the loader runs at EL1.
@@ -65,6 +71,8 @@ impl Default for Options {
             board: PathBuf::from("qemu-virt"),
             files: PathBuf::from("."),
             env: None,
+            cards: Vec::new(),
+            disks: Vec::new(),
             memory: None,
             el1: false,
             dtb: None,
@@ -116,7 +124,7 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     if options.memory.is_some() && options.dtb.is_some() {
         return Err(UsageError::MemoryTwice);
     }
-    Ok(Command::Run(options))
+    Ok(Command::Run(Box::new(options)))
 }
 
 /// Follows one option, `--name value` or `--name=value`.
@@ -139,6 +147,8 @@ fn set(options: &mut Options, arg: &str, rest: &mut impl Iterator<Item = OsStrin
         "--board" => options.board = value()?.into(),
         "--files" => options.files = value()?.into(),
         "--env" => options.env = Some(value()?.into()),
+        "--card" => options.cards.push(value()?.into()),
+        "--disk" => options.disks.push(value()?.into()),
         "--memory" => options.memory = Some(size(&value()?)?),
         "--dtb" => options.dtb = Some(value()?.into()),
         "--dtb-out" => options.dtb_out = Some(value()?.into()),
@@ -179,15 +189,17 @@ mod tests {
         let expected = Options {
             files: PathBuf::from("lab"),
             env: Some(PathBuf::from("env.img")),
+            cards: vec![PathBuf::from("sd.img")],
+            disks: vec![PathBuf::from("a.img"), PathBuf::from("b.img")],
             memory: Some(2 << 30),
             el1: true,
             dtb_out: Some(PathBuf::from("out.dtb")),
             scripts: vec![PathBuf::from("a.txt"), PathBuf::from("--b")],
             ..Options::default()
         };
-        let line = "--files lab a.txt --env env.img --memory=2G --el1 --dtb-out out.dtb -- --b";
-        assert_eq!(read(line), Ok(Command::Run(expected)));
-        assert_eq!(read(""), Ok(Command::Run(Options::default())));
+        let line = "--files lab a.txt --env env.img --disk a.img --card=sd.img --disk b.img --memory=2G --el1 --dtb-out out.dtb -- --b";
+        assert_eq!(read(line), Ok(Command::Run(Box::new(expected))));
+        assert_eq!(read(""), Ok(Command::Run(Box::default())));
         assert_eq!(read("a.txt --help"), Ok(Command::Help));
     }
 

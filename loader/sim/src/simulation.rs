@@ -8,17 +8,20 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::rc::Rc;
 
 use board_schema::{BoardError, Folder};
+use hal::block::BlockInterface;
 use hal::fakes::ManualClock;
-use hal::{Clock, Console, ExceptionLevel, PhysAddr, Ram, Region};
+use hal::{BlockDevice, Clock, Console, ExceptionLevel, PhysAddr, Ram, Region};
 use loader_core::console::Terminal;
 use loader_core::context::Context;
 use loader_core::devicetree::{ParseError, Tree};
 use loader_core::env::{Copies, Environment, FlashPlace, Persistence, persist};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
+use loader_core::storage::Storage;
 use thiserror::Error;
 
 use crate::board_tree::board_tree;
+use crate::disk::FileDisk;
 use crate::flash::FileFlash;
 use crate::lan::{Faults, Lan};
 use crate::options::{MAX_RAM, MIN_RAM, Options};
@@ -132,6 +135,7 @@ pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<
     if context.persistence.storage.is_some() {
         persist::load(&mut context);
     }
+    context.storage = storage(options)?;
     keep_tree(&mut context, &tree)?;
     connect(&mut context, frame.network_time, &options.files);
     Ok(context)
@@ -160,6 +164,21 @@ fn persistence(options: &Options, folder: &Folder) -> Result<Persistence, BuildE
         source,
     })?;
     Ok(Persistence::open(Some(place), vec![Box::new(flash)]))
+}
+
+/// The cards and disks that the options name.
+fn storage(options: &Options) -> Result<Storage, BuildError> {
+    let cards = options.cards.iter().map(|path| (path, BlockInterface::Mmc));
+    let disks = options.disks.iter().map(|path| (path, BlockInterface::Virtio));
+    let mut devices: Vec<Box<dyn BlockDevice>> = Vec::new();
+    for (path, interface) in cards.chain(disks) {
+        let disk = FileDisk::open(path, interface).map_err(|source| BuildError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        devices.push(Box::new(disk));
+    }
+    Ok(Storage::new(devices))
 }
 
 fn place(folder: &Folder) -> Option<FlashPlace> {

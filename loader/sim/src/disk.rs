@@ -1,0 +1,130 @@
+//! A disk or a card whose content is a file on the host.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use hal::block::{BLOCK_SIZE, BlockFault, BlockInterface, Medium};
+use hal::flash::Meanwhile;
+use hal::{BlockDevice, BlockError, BlockIdx};
+
+/// A disk over a raw image, which is written to as a real one is. An image that cannot be written is a disk that cannot.
+pub(crate) struct FileDisk {
+    file: File,
+    name: String,
+    interface: BlockInterface,
+    medium: Medium,
+}
+
+impl FileDisk {
+    /// The disk with the content of the file at `path`. What is behind its last whole block does not count.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub(crate) fn open(path: &Path, interface: BlockInterface) -> io::Result<Self> {
+        let writable = OpenOptions::new().read(true).write(true).open(path);
+        let read_only = writable.is_err();
+        let mut file = writable.or_else(|_| File::open(path))?;
+        let len = file.seek(SeekFrom::End(0))?;
+        let medium = Medium {
+            blocks: len / BLOCK_SIZE as u64,
+            read_only,
+            vendor: "Slipway".to_owned(),
+            product: "disk image".to_owned(),
+            ..Medium::default()
+        };
+        Ok(Self {
+            file,
+            name: path.display().to_string(),
+            interface,
+            medium,
+        })
+    }
+
+    fn error(&self, block: BlockIdx, fault: BlockFault) -> BlockError {
+        BlockError {
+            device: self.name.clone(),
+            block: Some(block),
+            fault,
+        }
+    }
+
+    /// Goes to where a transfer begins.
+    fn seek(&mut self, first: BlockIdx, len: usize) -> Result<(), BlockError> {
+        if !len.is_multiple_of(BLOCK_SIZE) {
+            return Err(self.error(first, BlockFault::Length(len)));
+        }
+        let blocks = self.medium.blocks;
+        let end = first.checked_add((len / BLOCK_SIZE) as u64);
+        if end.is_none_or(|end| end.get() > blocks) {
+            return Err(self.error(first, BlockFault::OutOfRange(blocks)));
+        }
+        let offset = first.get().saturating_mul(BLOCK_SIZE as u64);
+        let sought = self.file.seek(SeekFrom::Start(offset));
+        sought.map(drop).map_err(|error| self.failed(first, &error))
+    }
+
+    fn failed(&self, block: BlockIdx, error: &io::Error) -> BlockError {
+        let status = error.raw_os_error().and_then(|number| u32::try_from(number).ok());
+        self.error(block, BlockFault::Device(status.unwrap_or_default()))
+    }
+}
+
+impl BlockDevice for FileDisk {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn interface(&self) -> BlockInterface {
+        self.interface
+    }
+
+    fn medium(&self) -> Option<&Medium> {
+        Some(&self.medium)
+    }
+
+    fn rescan(&mut self, _meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        Ok(())
+    }
+
+    fn read(&mut self, first: BlockIdx, bytes: &mut [u8], _meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.seek(first, bytes.len())?;
+        let read = self.file.read_exact(bytes);
+        read.map_err(|error| self.failed(first, &error))
+    }
+
+    fn write(&mut self, first: BlockIdx, bytes: &[u8], _meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        if self.medium.read_only {
+            return Err(self.error(first, BlockFault::ReadOnly));
+        }
+        self.seek(first, bytes.len())?;
+        let written = self.file.write_all(bytes).and_then(|()| self.file.flush());
+        written.map_err(|error| self.failed(first, &error))
+    }
+
+    fn shutdown(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use hal::block::{BlockDevice, BlockFault, BlockIdx, BlockInterface};
+
+    use super::FileDisk;
+
+    #[test]
+    fn blocks_are_those_of_the_file() {
+        let path = std::env::temp_dir().join(format!("slipway-sim-disk-{}", std::process::id()));
+        std::fs::write(&path, [7; 1024 + 100]).unwrap();
+        let mut disk = FileDisk::open(&path, BlockInterface::Mmc).unwrap();
+        assert_eq!(disk.medium().unwrap().blocks, 2);
+        disk.write(BlockIdx(1), &[9; 512], &mut || {}).unwrap();
+        let mut bytes = [0; 1024];
+        disk.read(BlockIdx(0), &mut bytes, &mut || {}).unwrap();
+        assert_eq!((bytes[511], bytes[512]), (7, 9));
+        let beyond = disk.read(BlockIdx(1), &mut bytes, &mut || {}).unwrap_err();
+        assert_eq!(beyond.fault, BlockFault::OutOfRange(2));
+        let ragged = disk.write(BlockIdx(0), &[0; 5], &mut || {}).unwrap_err();
+        assert_eq!(ragged.fault, BlockFault::Length(5));
+        std::fs::remove_file(&path).unwrap();
+    }
+}
