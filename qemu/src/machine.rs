@@ -73,6 +73,15 @@ pub enum Firmware {
     Kernel(PathBuf),
 }
 
+/// Where a disk's image hangs.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Drive {
+    /// A virtio disk on the board's own bus.
+    Virtio,
+    /// A card in a slot of its own, behind an SD host controller on PCI.
+    Card,
+}
+
 /// What `machines/NAME.toml` says.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -98,6 +107,7 @@ pub struct Machine {
     nic: Nic,
     firmware: Option<Firmware>,
     flash: Option<PathBuf>,
+    drives: Vec<(Drive, PathBuf)>,
     extra: Vec<OsString>,
 }
 
@@ -121,6 +131,7 @@ impl Machine {
             nic: Nic::None,
             firmware: None,
             flash: None,
+            drives: Vec::new(),
             extra: Vec::new(),
         })
     }
@@ -201,6 +212,20 @@ impl Machine {
         self
     }
 
+    /// Adds a virtio disk (virtio-mmio) that holds a raw image, written in place; may be called again for the next disk.
+    pub fn disk(mut self, image: &Path) -> Self {
+        self.drives.push((Drive::Virtio, image.to_owned()));
+        self
+    }
+
+    /// Adds an SD card behind an SD host controller of its own on PCI; may be called again for the next slot.
+    ///
+    /// QEMU refuses an image whose size is no power of two.
+    pub fn card(mut self, image: &Path) -> Self {
+        self.drives.push((Drive::Card, image.to_owned()));
+        self
+    }
+
     /// Adds arguments to QEMU's command line.
     pub fn extra<I: IntoIterator<Item = A>, A: Into<OsString>>(mut self, arguments: I) -> Self {
         self.extra.extend(arguments.into_iter().map(Into::into));
@@ -226,6 +251,7 @@ impl Machine {
             drive.push(image.to_string_lossy().replace(',', ",,"));
             arguments.extend(["-drive".into(), drive]);
         }
+        self.drive_arguments(&mut arguments);
         self.network_arguments(&mut arguments);
         arguments.extend(self.extra.iter().cloned());
         arguments
@@ -236,6 +262,26 @@ impl Machine {
         let virtualization = if self.el2 { "on" } else { "off" };
         let Description { machine, gic, .. } = &self.description;
         format!("{machine},virtualization={virtualization},gic-version={gic}{more}")
+    }
+
+    fn drive_arguments(&self, arguments: &mut Vec<OsString>) {
+        for (number, (kind, image)) in self.drives.iter().enumerate() {
+            let mut drive: OsString = format!("if=none,id=drive{number},format=raw,file=").into();
+            drive.push(image.to_string_lossy().replace(',', ",,"));
+            arguments.extend(["-drive".into(), drive]);
+            let devices = match kind {
+                Drive::Virtio => vec![format!("virtio-blk-device,drive=drive{number}")],
+                // QEMU puts the card into the first slot that is empty, and that is the one just added.
+                Drive::Card => vec!["sdhci-pci".into(), format!("sd-card,drive=drive{number}")],
+            };
+            for device in devices {
+                arguments.extend(["-device".into(), device.into()]);
+            }
+        }
+        // With a network card its model says whether virtio-mmio is of the old kind; without one it is as real devices are.
+        if self.nic == Nic::None && self.drives.iter().any(|(kind, _)| *kind == Drive::Virtio) {
+            arguments.extend(["-global".into(), "virtio-mmio.force-legacy=false".into()]);
+        }
     }
 
     fn network_arguments(&self, arguments: &mut Vec<OsString>) {
@@ -362,6 +408,24 @@ mod tests {
         assert!(line(&tap).contains("-global virtio-mmio.force-legacy=true"));
         let modern = tap.nic_model(NicModel::VirtioMmio);
         assert!(line(&modern).contains("-global virtio-mmio.force-legacy=false"));
+    }
+
+    #[test]
+    fn disks_and_cards_have_their_drives() {
+        let machine = Machine::load("virt").unwrap().disk(Path::new("a,b.img"));
+        let machine = machine.card(Path::new("sd.img")).disk(Path::new("c.img"));
+        assert!(line(&machine).contains(
+            "-drive if=none,id=drive0,format=raw,file=a,,b.img -device virtio-blk-device,drive=drive0 \
+             -drive if=none,id=drive1,format=raw,file=sd.img -device sdhci-pci -device sd-card,drive=drive1 \
+             -drive if=none,id=drive2,format=raw,file=c.img -device virtio-blk-device,drive=drive2 \
+             -global virtio-mmio.force-legacy=false -nic none"
+        ));
+        let networked = machine
+            .nic(Nic::User { tftp: None })
+            .nic_model(NicModel::VirtioMmioLegacy);
+        assert_eq!(line(&networked).matches("force-legacy").count(), 1);
+        let card = Machine::load("virt").unwrap().card(Path::new("sd.img"));
+        assert!(!line(&card).contains("force-legacy"));
     }
 
     #[test]
