@@ -6,6 +6,7 @@
 
 pub mod boots;
 mod console;
+pub mod disks;
 pub mod dts;
 pub mod generated;
 mod guests;
