@@ -6,7 +6,7 @@ use super::volume::{Volume, VolumeError};
 use super::{FsError, Mounted, ext4, fat};
 
 /// What is known and not supported: where its signature is, the signature, what people call it.
-const OTHERS: &[(u64, &[u8], &str)] = &[
+pub(super) const OTHERS: &[(u64, &[u8], &str)] = &[
     (3, b"EXFAT   ", "exFAT"),
     (3, b"NTFS    ", "NTFS"),
     (0, b"hsqs", "squashfs"),

@@ -3,5 +3,6 @@
 mod ext4;
 mod fat;
 mod images;
+mod mutation;
 mod partitions;
 mod save;
