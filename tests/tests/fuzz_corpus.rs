@@ -12,10 +12,13 @@ type Target = (&'static str, fn(&[u8]));
 const TARGETS: &[Target] = &[
     ("console", targets::console),
     ("env_import", targets::env_import),
+    ("ext4", targets::ext4),
+    ("fat", targets::fat),
     ("fdt", targets::fdt),
     ("fit", targets::fit),
     ("http", targets::http),
     ("network", targets::network),
+    ("partition", targets::partition),
     ("setexpr_regex", targets::setexpr_regex),
     ("shell", targets::shell),
     ("uimage", targets::uimage),

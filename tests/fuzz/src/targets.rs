@@ -3,6 +3,8 @@
 
 #[path = "network.rs"]
 mod answers;
+#[path = "disks.rs"]
+mod disks;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -312,4 +314,19 @@ pub fn network(data: &[u8]) {
 /// What a web server sends.
 pub fn http(data: &[u8]) {
     answers::http(data);
+}
+
+/// A disk with a partition table.
+pub fn partition(data: &[u8]) {
+    disks::partition(data);
+}
+
+/// A FAT file system, read and written.
+pub fn fat(data: &[u8]) {
+    disks::fat(data);
+}
+
+/// An ext2, ext3 or ext4 file system.
+pub fn ext4(data: &[u8]) {
+    disks::ext4(data);
 }

@@ -65,8 +65,16 @@ pub enum Ext4Error {
     #[error("the ext4 file system cannot be used: {0}")]
     Superblock(#[from] SuperblockError),
     /// Something else makes no sense; the text is `ext4-view`'s.
-    #[error("the ext4 file system cannot be read: {0}")]
+    #[error("the ext4 file system cannot be used: {0}")]
     Damaged(String),
+    /// Something on the way to a file makes no sense; the text is `ext4-view`'s.
+    #[error("'{name}' cannot be read from the ext4 file system: {why}")]
+    Lookup {
+        /// The path.
+        name: String,
+        /// What is wrong.
+        why: String,
+    },
     /// Where a file is makes no sense.
     #[error("'{name}' cannot be read from the ext4 file system: {fault}")]
     Map {
@@ -149,7 +157,10 @@ impl<'a> Ext4<'a> {
             LibraryError::IsADirectory => FsError::IsDirectory(path.into()),
             LibraryError::NotADirectory => FsError::NotDirectory(path.into()),
             LibraryError::IsASpecialFile => FsError::Special(path.into()),
-            error => Ext4Error::Damaged(format!("{error}")).into(),
+            error => {
+                let (name, why) = (path.into(), format!("{error}"));
+                Ext4Error::Lookup { name, why }.into()
+            }
         })
     }
 
@@ -276,7 +287,10 @@ impl FileSystem for Ext4<'_> {
         let inode = self.ask(path, &mut |library| {
             library.open(place.as_str()).map(|file| inode_number(&file))
         })?;
-        let inode = inode.ok_or_else(|| Ext4Error::Damaged("the inode's number is not told".into()))?;
+        let inode = inode.ok_or_else(|| {
+            let (name, why) = (path.into(), "the number of its inode is not told".into());
+            Ext4Error::Lookup { name, why }
+        })?;
         let (size, pieces) = map::read(&mut self.volume, &self.superblock, (inode, path))?;
         Ok(File::new(path, size, pieces))
     }

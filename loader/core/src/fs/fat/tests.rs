@@ -204,7 +204,9 @@ fn damaged_chains_are_told_with_file_and_cluster() {
                 .strip_prefix("the FAT is damaged at cluster ")
                 .unwrap_or(&said)
                 .to_string();
-            (image.link(10, 11), image.link(11, 12), image.link(12, 0x0fff_ffff));
+            for (cluster, link) in [(10, 11), (11, 12), (12, 0x0fff_ffff)] {
+                image.link(cluster, link);
+            }
             said
         };
         let long = "12: the chain of 'file' goes on behind 3 clusters: it is a loop, or the size is wrong";
