@@ -52,6 +52,10 @@ const MAX_NAME: usize = 255;
 /// How long a directory may be, in bytes: 100000 names and more.
 const MAX_DIRECTORY: u64 = 16 << 20;
 
+/// How many bytes of directories one path may be searched for in: the crate searches all directories of a path anew for each component, and what a
+/// hostile disk calls a directory may be one block over and over.
+const MAX_SEARCH: u64 = 64 << 20;
+
 /// How many entries of a directory are held at a time.
 const BATCH: usize = 256;
 
@@ -100,6 +104,9 @@ pub enum Ext4Error {
         /// Its size.
         size: u64,
     },
+    /// Directories that lead through directories.
+    #[error("'{0}' leads through more than 64 MiB of directories")]
+    Search(String),
     /// A lookup that reads without end.
     #[error("one lookup needs more than {0} MiB of the file system's directories and tables")]
     TooMuch(u64),
@@ -169,7 +176,7 @@ impl<'a> Ext4<'a> {
     fn resolve(&mut self, path: &str) -> Result<(String, Metadata), FsError> {
         let mut rest: VecDeque<String> = components(path)?.map(Into::into).collect();
         let mut done: Vec<(String, Metadata)> = vec![self.look_at(path, "/")?];
-        let mut links = 0_u32;
+        let (mut links, mut searched) = (0_u32, 0_u64);
         while let Some(part) = rest.pop_front() {
             if part == ".." {
                 if done.len() > 1 {
@@ -179,6 +186,13 @@ impl<'a> Ext4<'a> {
             }
             if part.len() > MAX_NAME || done.len().saturating_add(rest.len()) > MAX_PARTS || part.contains('\0') {
                 return Err(Ext4Error::Parts(path.into()).into());
+            }
+            let search = done
+                .iter()
+                .fold(0_u64, |sum, (_, metadata)| sum.saturating_add(metadata.len()));
+            searched = searched.saturating_add(search);
+            if searched > MAX_SEARCH {
+                return Err(Ext4Error::Search(path.into()).into());
             }
             let here = done.last().map_or("/", |(here, _)| here.as_str());
             let next = format!("{}/{part}", here.trim_end_matches('/'));

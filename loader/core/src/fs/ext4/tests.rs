@@ -425,6 +425,28 @@ fn directories_without_end_are_refused() {
 }
 
 #[test]
+fn long_directories_are_not_searched_for_ever() {
+    // The root contains itself, and says that it has 15 MiB.
+    let mut image = Image::new();
+    image.inode(2, (0x41ed, 15 << 20, 0x8_0000), &extents(0, &[(0, 1, 20)]));
+    image.put(20, 24, &name(12, 16, 1, "file"));
+    image.put(20, 40, &name(2, 984, 2, "d"));
+    assert!(image.read("d/file").is_ok());
+    assert_eq!(
+        image.error("d/d/d/d/file"),
+        "'d/d/d/d/file' leads through more than 64 MiB of directories"
+    );
+    // So it is if a link of a few bytes leads there.
+    let mut map = [0; 60];
+    put(&mut map, 0, b"d/d/d/d/d/d/d/x");
+    image.inode(12, (0xa1ff, 15, 0), &map);
+    assert_eq!(
+        image.error("file"),
+        "'file' leads through more than 64 MiB of directories"
+    );
+}
+
+#[test]
 fn a_file_in_place_of_a_directory_is_told() {
     let image = Image::new();
     assert_eq!(image.error("file/x"), "'file/x' is not a directory");

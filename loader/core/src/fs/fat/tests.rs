@@ -248,6 +248,35 @@ fn damaged_chains_are_told_with_file_and_cluster() {
 }
 
 #[test]
+fn cross_linked_files_are_told_where_it_shows() {
+    for wide in [true, false] {
+        // Another file's chain runs into this one's. With that size, nothing is wrong with either by itself.
+        let mut image = with_file(wide);
+        image.entry(1, b"OTHER      ", (0x20, 20, 1024));
+        image.link(20, 12);
+        assert_eq!(
+            (image.open("file"), image.open("other")),
+            ("1300 bytes".into(), "1024 bytes".into())
+        );
+        image.entry(1, b"OTHER      ", (0x20, 20, 512));
+        assert!(
+            image
+                .open("other")
+                .contains("at cluster 20: the chain of 'other' goes on behind 1 clusters")
+        );
+        // Removing one takes clusters from the other, which is told, and not read short.
+        let (mut disk, mut watch) = (FakeDisk::new(image.bytes.clone()), Unwatched);
+        let mut fs = mount(Volume::whole(&mut disk, &mut watch).unwrap()).unwrap();
+        fs.remove("other").unwrap();
+        let error = fs.open("file").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "the FAT is damaged at cluster 12: the chain of 'file' leads there, and it is marked as free"
+        );
+    }
+}
+
+#[test]
 fn directories_that_loop_are_told() {
     for wide in [true, false] {
         let mut image = empty(wide);
