@@ -187,10 +187,7 @@ impl<'a> Ext4<'a> {
             if part.len() > MAX_NAME || done.len().saturating_add(rest.len()) > MAX_PARTS || part.contains('\0') {
                 return Err(Ext4Error::Parts(path.into()).into());
             }
-            let search = done
-                .iter()
-                .fold(0_u64, |sum, (_, metadata)| sum.saturating_add(metadata.len()));
-            searched = searched.saturating_add(search);
+            searched = searched.saturating_add(total_len(&done));
             if searched > MAX_SEARCH {
                 return Err(Ext4Error::Search(path.into()).into());
             }
@@ -212,9 +209,8 @@ impl<'a> Ext4<'a> {
             if target.starts_with('/') {
                 done.truncate(1);
             }
-            for part in target.split('/').rev().filter(|part| !part.is_empty() && *part != ".") {
-                rest.push_front(part.into());
-            }
+            let parts = target.split('/').rev().filter(|part| !part.is_empty() && *part != ".");
+            parts.for_each(|part| rest.push_front(part.into()));
         }
         done.pop().ok_or_else(|| FsError::NotFound(path.into()))
     }
@@ -254,6 +250,12 @@ impl<'a> Ext4<'a> {
             Ok(entries)
         })
     }
+}
+
+/// Bytes of the directories of a path.
+fn total_len(path: &[(String, Metadata)]) -> u64 {
+    path.iter()
+        .fold(0, |sum, (_, metadata)| u64::saturating_add(sum, metadata.len()))
 }
 
 fn kind(file_type: FileType) -> EntryKind {

@@ -45,6 +45,7 @@ const SEED: u32 = 0x2000;
 /// The read-only compatible feature that gives everything a checksum.
 const CHECKSUMS: u32 = 0x400;
 
+const UUID_AT: usize = 0x68;
 const CHECKSUM_AT: usize = 0x3fc;
 
 /// Why a superblock cannot be used.
@@ -112,11 +113,7 @@ impl Superblock {
     /// Reads it, on a volume of `volume` bytes.
     pub(super) fn read(raw: &[u8; SIZE], volume: u64) -> Result<Self, SuperblockError> {
         let incompatible = le32(raw, 0x60);
-        let checksums = le32(raw, 0x64) & CHECKSUMS != 0;
-        let (stored, computed) = (le32(raw, CHECKSUM_AT), sum_of(raw));
-        if checksums && stored != computed {
-            return Err(SuperblockError::Checksum { stored, computed });
-        }
+        let seed = seed(raw)?;
         check_features(incompatible)?;
         let revision = le32(raw, 0x4c);
         if revision != 1 {
@@ -133,12 +130,6 @@ impl Superblock {
         if blocks.checked_mul(size).is_none_or(|bytes| bytes > volume) {
             return Err(SuperblockError::Truncated { blocks, size, volume });
         }
-        let uuid: [u8; 16] = bytes(raw, 0x68);
-        let seed = if incompatible & SEED != 0 {
-            le32(raw, 0x270)
-        } else {
-            crc32c(u32::MAX, &uuid)
-        };
         let first = first_data_block(le32(raw, 0x14), size, blocks)?;
         Ok(Self {
             block_size: size,
@@ -149,9 +140,9 @@ impl Superblock {
                 .ok_or(SuperblockError::Field("inode size", le16(raw, 0x58).into()))?,
             descriptor_size: descriptor_size(wide, le16(raw, 0xfe), size)?,
             groups: groups(blocks.saturating_sub(first), le32(raw, 0x20))?,
-            seed: checksums.then_some(seed),
+            seed,
             label: label(&bytes(raw, 0x78)),
-            uuid: hyphenated(&uuid),
+            uuid: hyphenated(&bytes(raw, UUID_AT)),
             unclean: incompatible & RECOVERY != 0,
         })
     }
@@ -179,6 +170,23 @@ pub(super) fn without_journal(raw: &mut [u8; SIZE]) {
         let sum = sum_of(raw);
         put(raw, CHECKSUM_AT, &sum.to_le_bytes());
     }
+}
+
+/// What checksums of metadata begin with, if there are any; the superblock's own is right then.
+fn seed(raw: &[u8; SIZE]) -> Result<Option<u32>, SuperblockError> {
+    if le32(raw, 0x64) & CHECKSUMS == 0 {
+        return Ok(None);
+    }
+    let (stored, computed) = (le32(raw, CHECKSUM_AT), sum_of(raw));
+    if stored != computed {
+        return Err(SuperblockError::Checksum { stored, computed });
+    }
+    let stored = le32(raw, 0x60) & SEED != 0;
+    Ok(Some(if stored {
+        le32(raw, 0x270)
+    } else {
+        crc32c(u32::MAX, &bytes::<16>(raw, UUID_AT))
+    }))
 }
 
 fn sum_of(raw: &[u8; SIZE]) -> u32 {

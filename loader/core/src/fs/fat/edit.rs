@@ -25,42 +25,62 @@ pub(super) struct Room {
     end: Option<u32>,
 }
 
+/// A search for free slots in a row, in one block.
+struct Search {
+    /// How many are needed.
+    count: u32,
+    /// Those that were found last.
+    free: Range<u32>,
+    end: Option<u32>,
+}
+
+impl Search {
+    fn is_over(&self) -> bool {
+        self.free.end.saturating_sub(self.free.start) >= self.count
+    }
+
+    fn see(&mut self, slot: &Slot) {
+        let follows = |slot| self.free.end == slot && slot % SLOTS != 0;
+        match *slot {
+            Slot::Free(slot) if follows(slot) => self.free.end = slot.saturating_add(1),
+            Slot::Free(slot) => self.free = slot..slot.saturating_add(1),
+            Slot::End(slot) => {
+                // The free slots in front of it count, if they are in its block.
+                let start = if follows(slot) { self.free.start } else { slot };
+                let left = SLOTS.saturating_sub(start % SLOTS);
+                let start = if left < self.count {
+                    start.saturating_add(left)
+                } else {
+                    start
+                };
+                self.free = start..start.saturating_add(self.count);
+                self.end = Some(slot);
+            }
+            Slot::Found(_) => {}
+        }
+    }
+}
+
 impl Fat<'_> {
     /// Room for `count` entries of `name` in one block of a directory, which grows if there is none.
     pub(super) fn room(&mut self, parent: Place, count: usize, name: &str) -> Result<Room, FsError> {
         let count = u32::try_from(count).unwrap_or(u32::MAX);
         let blocks = self.disk.directory(parent, name)?;
         let total = slots(&blocks);
-        let mut free = 0..0;
-        let mut end = None;
+        let mut search = Search {
+            count,
+            free: 0..0,
+            end: None,
+        };
         self.disk.read_directory(&blocks, &mut |slot| {
-            match slot {
-                Slot::Free(slot) if free.end == slot && slot % SLOTS != 0 => free.end = slot.saturating_add(1),
-                Slot::Free(slot) => free = slot..slot.saturating_add(1),
-                Slot::End(slot) => {
-                    // The free slots in front of it count, if they are in its block.
-                    let start = if free.end == slot && slot % SLOTS != 0 {
-                        free.start
-                    } else {
-                        slot
-                    };
-                    let left = SLOTS.saturating_sub(start % SLOTS);
-                    let start = if left < count {
-                        start.saturating_add(left)
-                    } else {
-                        start
-                    };
-                    free = start..start.saturating_add(count);
-                    end = Some(slot);
-                }
-                Slot::Found(_) => {}
-            }
-            if free.end.saturating_sub(free.start) >= count {
+            search.see(&slot);
+            if search.is_over() {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         })?;
+        let Search { mut free, mut end, .. } = search;
         if free.end.saturating_sub(free.start) < count || free.end > total {
             self.grow(parent, name)?;
             free = total..total.saturating_add(count);
