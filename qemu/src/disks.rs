@@ -141,7 +141,7 @@ impl DiskImage {
     /// # Errors
     /// [`Error`] if mtools fails.
     pub fn add(&self, volume: usize, files: &[&Path]) -> Result<(), Error> {
-        let mut command = Command::new("mcopy");
+        let mut command = mtools("mcopy");
         command.args(["-s", "-m", "-i"]).arg(self.place(volume)).args(files);
         tools::run(command.arg("::/")).map(drop)
     }
@@ -152,7 +152,7 @@ impl DiskImage {
     /// [`Error`] if mtools fails.
     pub fn remove(&self, volume: usize, names: &[String]) -> Result<(), Error> {
         let names = names.iter().map(|name| format!("::/{name}"));
-        let mut command = Command::new("mdel");
+        let mut command = mtools("mdel");
         tools::run(command.arg("-i").arg(self.place(volume)).args(names)).map(drop)
     }
 
@@ -184,7 +184,7 @@ impl DiskImage {
     /// # Errors
     /// [`Error`] if mtools fails.
     pub fn read(&self, volume: usize, name: &str) -> Result<Vec<u8>, Error> {
-        let mut command = Command::new("mcopy");
+        let mut command = mtools("mcopy");
         command
             .arg("-i")
             .arg(self.place(volume))
@@ -225,6 +225,13 @@ impl DiskImage {
         let (start, _) = self.volumes[volume];
         format!("{}@@{start}", self.path.display())
     }
+}
+
+/// One of mtools; they take file names to be in the character set of the locale.
+fn mtools(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("LC_ALL", "C.UTF-8");
+    command
 }
 
 /// Runs a program that reads its orders from standard input.

@@ -91,6 +91,12 @@ pub trait BlockDevice {
     /// [`BlockError`]; then there is no medium.
     fn rescan(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), BlockError>;
 
+    /// How many blocks a caller should ask for at once that wants to stop when it is told to: what takes the device a tenth of a second or
+    /// so. More in one call is done all the same.
+    fn request_blocks(&self) -> usize {
+        2048
+    }
+
     /// Reads blocks from `first` on until `bytes` is full.
     ///
     /// # Errors

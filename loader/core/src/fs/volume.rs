@@ -10,9 +10,6 @@ use hal::block::BLOCK_SIZE;
 use hal::{BlockDevice, BlockError, BlockIdx};
 use thiserror::Error;
 
-/// How many blocks one request has at most: between requests Ctrl-C is noticed, and 1 MiB takes a card a tenth of a second.
-pub const MAX_REQUEST: usize = 2048;
-
 /// [`BLOCK_SIZE`] as offsets count.
 pub const BLOCK: u64 = 512;
 
@@ -181,7 +178,7 @@ impl<'a> Volume<'a> {
     /// [`VolumeError`]; `bytes` then holds anything.
     pub fn read_blocks(&mut self, first: u64, bytes: &mut [u8]) -> Result<(), VolumeError> {
         let mut at = self.place(first, bytes.len())?;
-        for piece in bytes.chunks_mut(MAX_REQUEST.saturating_mul(BLOCK_SIZE)) {
+        for piece in bytes.chunks_mut(self.request_len()) {
             self.check()?;
             let watch = &mut *self.watch;
             self.device.read(at, piece, &mut || watch.meanwhile())?;
@@ -190,13 +187,18 @@ impl<'a> Volume<'a> {
         Ok(())
     }
 
+    /// Bytes of one request: between requests Ctrl-C is noticed.
+    fn request_len(&self) -> usize {
+        self.device.request_blocks().max(1).saturating_mul(BLOCK_SIZE)
+    }
+
     /// Writes whole blocks from `first` on. When it returns they are on the medium.
     ///
     /// # Errors
     /// [`VolumeError`]; the blocks then hold the old bytes, the new ones, or cannot be read.
     pub fn write_blocks(&mut self, first: u64, bytes: &[u8]) -> Result<(), VolumeError> {
         let mut at = self.place(first, bytes.len())?;
-        for piece in bytes.chunks(MAX_REQUEST.saturating_mul(BLOCK_SIZE)) {
+        for piece in bytes.chunks(self.request_len()) {
             self.check()?;
             let watch = &mut *self.watch;
             self.device.write(at, piece, &mut || watch.meanwhile())?;

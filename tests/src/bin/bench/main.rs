@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qemu::boots::{self, Kernel, Sizes};
+use qemu::disks::{DiskImage, Format, Scheme};
 use qemu::network::{Tap, TftpServer, WebServer};
 use qemu::{Firmware, Guests, Machine, Nic, Scenario};
 
@@ -67,6 +68,8 @@ fn main() -> Result<()> {
     bench.built_in_server(&mut table)?;
     bench.real_server(&mut table)?;
     bench.web_server(&mut table)?;
+    bench.disks(&mut table)?;
+    bench.card(&mut table)?;
     bench.xen(&mut table)?;
     println!("\n{table}");
     Ok(())
@@ -250,6 +253,103 @@ impl Bench {
             session.reach_prompt()?;
             session.network(WEB_BOARD, WEB_HOST)?;
             session.rate("wget 0x42000000 /huge", HUGE)
+        })
+    }
+
+    /// The same disk for both: a file of 64 MiB on FAT in a row and in pieces of one cluster, on ext4, and the blocks as such. One machine
+    /// a measurement; each line is typed twice, so that what either loader caches counts.
+    fn disks(&self, table: &mut Table) -> Result<()> {
+        let rows = [
+            (
+                "`load virtio`, 64 MiB, FAT32",
+                "load virtio 0:1 0x42000000 huge",
+                "67108864 bytes read",
+            ),
+            (
+                "`load virtio`, 64 MiB, FAT32 in pieces",
+                "load virtio 0:1 0x42000000 pieces",
+                "67108864 bytes read",
+            ),
+            (
+                "`load virtio`, 64 MiB, ext4",
+                "load virtio 0:2 0x42000000 huge",
+                "67108864 bytes read",
+            ),
+            (
+                "`virtio read`, 64 MiB",
+                "virtio read 0x42000000 0 20000",
+                "131072 blocks read: OK",
+            ),
+        ];
+        if !rows.iter().any(|(name, ..)| name.contains(&self.only)) {
+            return Ok(());
+        }
+        let image = self.disk_image()?;
+        for (name, line, closing) in rows {
+            self.row(table, name, Kind::MiBPerSecond, |loader| {
+                let machine = self.machine(loader, Nic::None)?.disk(image.path());
+                let mut session = Session::start(&machine)?;
+                session.reach_prompt()?;
+                session.command("virtio scan")?;
+                session.rate_until(line, HUGE, closing)?;
+                session.rate_until(line, HUGE, closing)
+            })?;
+        }
+        Ok(())
+    }
+
+    fn disk_image(&self) -> Result<DiskImage> {
+        let folder = self.folder.join("disk");
+        let _ = std::fs::remove_dir_all(&folder);
+        let content = folder.join("content");
+        std::fs::create_dir_all(&content)?;
+        let formats = [(Format::Fat32(8), 300), (Format::Ext4, 100)];
+        let image = DiskImage::create(&folder.join("disk.img"), Scheme::Mbr, &formats)?;
+        let huge = content.join("huge");
+        std::fs::write(&huge, noise(HUGE))?;
+        image.add(0, &[&huge])?;
+        image.fill_ext4(1, &content)?;
+        // Files of one cluster, every second of them removed, leave gaps for the file in pieces.
+        let filler = folder.join("filler");
+        std::fs::create_dir_all(&filler)?;
+        let names: Vec<String> = (0..4000).map(|index| format!("{index}")).collect();
+        for name in &names {
+            std::fs::write(filler.join(name), [0; 16384])?;
+        }
+        image.add(0, &[&filler])?;
+        let gone: Vec<String> = names.iter().step_by(2).map(|name| format!("filler/{name}")).collect();
+        for some in gone.chunks(500) {
+            image.remove(0, some)?;
+        }
+        let pieces = folder.join("pieces");
+        std::fs::rename(&huge, &pieces)?;
+        image.add(0, &[&pieces])?;
+        Ok(image)
+    }
+
+    /// U-Boot for this machine knows no SD cards: Slipway beside itself, a file beside as many blocks. QEMU's model of a card takes about
+    /// 0.25 s of the host's time for each MiB, whoever reads it.
+    fn card(&self, table: &mut Table) -> Result<()> {
+        let name = "SD: `load mmc` (right) beside `mmc read`, 4 MiB";
+        if !name.contains(&self.only) {
+            return Ok(());
+        }
+        let folder = self.folder.join("card");
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join("four");
+        std::fs::write(&file, noise(4 << 20))?;
+        let image = DiskImage::create(&folder.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(8), 300)])?;
+        image.add(0, &[&file])?;
+        self.row(table, name, Kind::MiBPerSecond, |side| {
+            let machine = self.machine(Loader::Slipway, Nic::None)?.card(image.path());
+            let mut session = Session::start(&machine)?;
+            session.reach_prompt()?;
+            session.command("mmc dev 0")?;
+            let (line, closing) = match side {
+                Loader::UBoot => ("mmc read 0x42000000 1000 2000", "8192 blocks read: OK"),
+                Loader::Slipway => ("load mmc 0:1 0x42000000 four", "4194304 bytes read"),
+            };
+            session.rate_until(line, 4 << 20, closing)
         })
     }
 

@@ -107,9 +107,13 @@ impl Session {
 
     /// The rate of a transfer of `len` bytes in MiB/s; `None` if it fails or takes too long.
     pub(crate) fn rate(&mut self, line: &str, len: usize) -> Result<Option<f64>> {
+        self.rate_until(line, len, &format!("Bytes transferred = {len}"))
+    }
+
+    /// The same for a command that says something else at its end.
+    pub(crate) fn rate_until(&mut self, line: &str, len: usize, closing: &str) -> Result<Option<f64>> {
         let begin = Instant::now();
         self.send(line)?;
-        let closing = format!("Bytes transferred = {len}");
         Ok(match self.wait(closing.as_bytes(), PATIENCE) {
             Ok(()) => Some(len as f64 / f64::from(1 << 20) / (self.last - begin).as_secs_f64()),
             Err(error) => {

@@ -6,7 +6,10 @@ use hal::BlockIdx;
 use hal::block::BlockFault;
 use hal::fakes::{DiskAccess, FakeDisk};
 
-use super::{MAX_REQUEST, Unwatched, Volume, VolumeError, Watch};
+use super::{Unwatched, Volume, VolumeError, Watch};
+
+/// What a device does at once unless it says something else.
+const REQUEST: usize = 2048;
 
 fn disk(blocks: usize) -> FakeDisk {
     let bytes = (0..blocks * 512).map(|at| (at * 7 + at / 512) as u8).collect();
@@ -41,7 +44,7 @@ fn whole_blocks_are_one_request_up_to_a_mebibyte() {
     volume.read(100, &mut vec![0; 412 + 3000 * 512 + 5]).unwrap();
     let accesses = [
         DiskAccess::Read(BlockIdx(100), 1),
-        DiskAccess::Read(BlockIdx(101), MAX_REQUEST as u64),
+        DiskAccess::Read(BlockIdx(101), REQUEST as u64),
         DiskAccess::Read(BlockIdx(101 + 2048), 952),
         DiskAccess::Read(BlockIdx(101 + 3000), 1),
     ];
@@ -98,10 +101,10 @@ impl Watch for Impatient {
 
 #[test]
 fn the_user_stops_between_requests() {
-    let mut disk = disk(5 * MAX_REQUEST);
+    let mut disk = disk(5 * REQUEST);
     let mut watch = Impatient(3);
     let mut volume = Volume::whole(&mut disk, &mut watch).unwrap();
-    let mut bytes = vec![0; 5 * MAX_REQUEST * 512];
+    let mut bytes = vec![0; 5 * REQUEST * 512];
     assert_eq!(volume.read(0, &mut bytes), Err(VolumeError::Aborted));
     assert_eq!(disk.take_accesses().len(), 2);
 }
