@@ -146,14 +146,29 @@ impl DiskImage {
         tools::run(command.arg("::/")).map(drop)
     }
 
-    /// Removes files from a FAT volume, by mtools: what is added then fills the gaps.
+    /// Removes files from a FAT32 volume, by mtools: what is added next fills the gaps.
     ///
     /// # Errors
     /// [`Error`] if mtools fails.
     pub fn remove(&self, volume: usize, names: &[String]) -> Result<(), Error> {
         let names = names.iter().map(|name| format!("::/{name}"));
         let mut command = mtools("mdel");
-        tools::run(command.arg("-i").arg(self.place(volume)).args(names)).map(drop)
+        tools::run(command.arg("-i").arg(self.place(volume)).args(names))?;
+        self.forget_free_cluster(volume)
+    }
+
+    /// Makes the file system information of a FAT32 volume, in its second sector, say nothing about where free clusters are (FAT
+    /// specification, FSI_Nxt_Free): mtools would go on behind the last file.
+    fn forget_free_cluster(&self, volume: usize) -> Result<(), Error> {
+        const NEXT_FREE: u64 = BLOCK + 492;
+        let failed = |source| Error::Start {
+            program: self.path.display().to_string(),
+            source,
+        };
+        let (start, _) = self.volumes[volume];
+        let mut file = File::options().write(true).open(&self.path).map_err(failed)?;
+        file.seek(SeekFrom::Start(start + NEXT_FREE)).map_err(failed)?;
+        file.write_all(&[0xff; 4]).map_err(failed)
     }
 
     /// Makes an ext4 volume that holds what is in `folder`.

@@ -130,13 +130,14 @@ fn files_on_virtio_disks_arrive_whole() {
     )
     .unwrap();
     let whole = DiskImage::create(&here.join("whole.img"), Scheme::Whole, &[(Format::Fat32(2), 80)]).unwrap();
-    for (image, volume) in [(&fat, 0), (&fat, 1), (&gpt, 0), (&whole, 0)] {
-        let scattered = here.join("scattered");
-        let bytes = noise(1_500_000, 99);
-        fs::write(&scattered, &bytes).unwrap();
+    let scattered = here.join("scattered");
+    fs::write(&scattered, noise(1_500_000, 99)).unwrap();
+    for (image, volume) in [(&fat, 0), (&gpt, 0), (&whole, 0)] {
         add_fragmented(image, volume, &scattered);
         add_all(image, volume, &content);
     }
+    fat.add(1, &[&scattered]).unwrap();
+    add_all(&fat, 1, &content);
     fs::write(content.join("scattered"), noise(1_500_000, 99)).unwrap();
     fat.fill_ext4(2, &content).unwrap();
     gpt.fill_ext4(1, &content).unwrap();

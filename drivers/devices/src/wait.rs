@@ -29,18 +29,42 @@ pub(crate) fn wait_until(clock: &dyn Clock, limit: Duration, mut done: impl FnMu
     }
 }
 
-/// How long [`wait_working`] idles at most between two polls, in spins: some 100 microseconds, little beside a transfer that is worth
-/// waiting for. Tests have no processor to spare.
-const SPINS_LIMIT: u32 = if cfg!(test) { 1 } else { 8192 };
-/// The spins from which on the clock is read after each poll.
-const SPINS_PER_READING: u32 = if cfg!(test) { 1 } else { 64 };
+/// What a poll of [`wait_working`] costs, and so how often it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Poll {
+    /// Memory is looked at: nothing but the device's own time is waited for.
+    Memory,
+    /// A register is looked at, which can hold up the device's own work (under emulation both take the same lock): ever more rarely, up to
+    /// some 100 microseconds apart, little beside a transfer that is worth waiting for.
+    Register,
+}
+
+impl Poll {
+    /// How many spins lie between two polls at most. Tests have no processor to spare.
+    const fn spins(self) -> u32 {
+        match self {
+            _ if cfg!(test) => 1,
+            Self::Memory => 1,
+            Self::Register => 8192,
+        }
+    }
+
+    /// The spins after which the clock is read. Under emulation a reading takes the lock that the device's own work takes.
+    const fn spins_per_reading(self) -> u32 {
+        match self {
+            _ if cfg!(test) => 1,
+            Self::Memory => 4096,
+            Self::Register => 64,
+        }
+    }
+}
+
 /// How often [`wait_working`] lets the console have its turn: a UART takes in a dozen characters in this time, and keeps 16 or more.
 const TURN: Duration = Duration::from_millis(1);
 
-/// As [`wait_until`], for work that takes a device a while: polls ever more rarely, since a poll can hold up the device's own work (under
-/// emulation both take the same lock), and calls `meanwhile` now and then.
+/// As [`wait_until`], for work that takes a device a while: polls more and more rarely, as `poll` says, and calls `meanwhile` now and then.
 pub(crate) fn wait_working(
-    clock: &dyn Clock,
+    (clock, poll): (&dyn Clock, Poll),
     limit: Duration,
     meanwhile: Meanwhile<'_>,
     mut done: impl FnMut() -> bool,
@@ -51,15 +75,17 @@ pub(crate) fn wait_working(
     let started = clock.now();
     let deadline = Deadline::after(started, limit);
     let mut turn = Deadline::after(started, TURN);
-    let mut spins = 1u32;
+    let (mut spins, mut spun) = (1u32, 0u32);
     loop {
         for _ in 0..spins {
             spin_loop();
         }
+        spun = spun.saturating_add(spins);
         if done() {
             return true;
         }
-        if spins >= SPINS_PER_READING {
+        if spun >= poll.spins_per_reading() {
+            spun = 0;
             let now = clock.now();
             if deadline.expired(now) {
                 return done();
@@ -69,7 +95,7 @@ pub(crate) fn wait_working(
                 turn = Deadline::after(now, TURN);
             }
         }
-        spins = spins.saturating_mul(2).min(SPINS_LIMIT);
+        spins = spins.saturating_mul(2).min(poll.spins());
     }
 }
 
@@ -80,7 +106,7 @@ mod tests {
     use hal::Clock;
     use hal::fakes::ManualClock;
 
-    use super::{wait_until, wait_working};
+    use super::{Poll, wait_until, wait_working};
 
     #[test]
     fn what_is_done_at_once_does_not_read_the_clock() {
@@ -111,7 +137,12 @@ mod tests {
     fn work_that_is_done_at_once_costs_nothing() {
         let clock = ManualClock::with_step(1);
         let nothing = &mut || panic!("there is no time for anything else");
-        assert!(wait_working(&clock, Duration::from_secs(1), nothing, || true));
+        assert!(wait_working(
+            (&clock, Poll::Register),
+            Duration::from_secs(1),
+            nothing,
+            || true
+        ));
         assert_eq!(clock.now().micros(), 0);
     }
 
@@ -120,7 +151,7 @@ mod tests {
         let clock = ManualClock::with_step(100);
         let mut turns = 0;
         assert!(!wait_working(
-            &clock,
+            (&clock, Poll::Memory),
             Duration::from_millis(20),
             &mut || turns += 1,
             || false

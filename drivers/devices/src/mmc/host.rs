@@ -8,7 +8,7 @@ use hal::flash::Meanwhile;
 use hal::{Clock, PhysAddr};
 
 use super::command::{Command, Response};
-use crate::wait::wait_working;
+use crate::wait::{Poll, wait_working};
 
 /// How many lines data goes over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -178,5 +178,5 @@ pub(super) trait Host {
 
 /// Lets `time` pass.
 pub(super) fn pause(clock: &dyn Clock, time: Duration, meanwhile: Meanwhile<'_>) {
-    wait_working(clock, time, meanwhile, || false);
+    wait_working((clock, Poll::Register), time, meanwhile, || false);
 }

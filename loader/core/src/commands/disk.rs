@@ -299,6 +299,16 @@ pub(super) fn with_files<R>(
     work: impl FnOnce(&mut dyn FileSystem, &mut Memory) -> Result<R, SourceError>,
 ) -> Result<R, CommandError> {
     let window = window(context, selector)?;
+    with_files_in(context, (selector, window), kind, work)
+}
+
+/// As [`with_files`], where the volume's window is known.
+pub(super) fn with_files_in<R>(
+    context: &mut Context,
+    (selector, window): (&Selector, (BlockIdx, u64)),
+    kind: &str,
+    work: impl FnOnce(&mut dyn FileSystem, &mut Memory) -> Result<R, SourceError>,
+) -> Result<R, CommandError> {
     let Parts {
         device,
         terminal,

@@ -104,14 +104,14 @@ fn fetch(context: &mut Context, request: &Request, kind: &str) -> Result<Region,
         path,
         part,
     } = request;
-    disk::window(context, selector).map_err(no_device)?;
+    let window = disk::window(context, selector).map_err(no_device)?;
     let failed = |error| match error {
         SourceError::Failed(why) => SourceError::Failed(format!("Failed to load '{}': {why}", path.escape_debug())),
         SourceError::Stopped => SourceError::Stopped,
     };
     // What is wrong before there is a file system has U-Boot's other words.
     let mut mounted = false;
-    let result = disk::with_files(context, selector, kind, |files, memory| {
+    let result = disk::with_files_in(context, (selector, window), kind, |files, memory| {
         mounted = true;
         let file = VolumeFile::open(files, path, *part);
         let mut file = file.map_err(failed)?;

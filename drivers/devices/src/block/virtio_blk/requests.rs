@@ -11,7 +11,7 @@ use hal::{Clock, DmaMemory, PhysAddr, Platform};
 
 use crate::virtio::request::{Part, RequestQueue};
 use crate::virtio::{self, Transport, VirtioError};
-use crate::wait::wait_working;
+use crate::wait::{Poll, wait_working};
 
 /// Features (5.2.3).
 pub(super) mod feature {
@@ -167,7 +167,9 @@ impl Requests {
             return Err(BlockFault::Memory);
         }
         let queue = &mut self.queue;
-        if !wait_working(self.clock.as_ref(), REQUEST_LIMIT, meanwhile, || queue.is_done()) {
+        if !wait_working((self.clock.as_ref(), Poll::Memory), REQUEST_LIMIT, meanwhile, || {
+            queue.is_done()
+        }) {
             self.restart();
             return Err(BlockFault::Timeout(kind));
         }

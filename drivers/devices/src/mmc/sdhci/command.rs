@@ -8,7 +8,7 @@ use super::super::command::{Answer, Command, Response, index};
 use super::super::host::{Data, Fault};
 use super::Sdhci;
 use super::registers::{self, command, present, status};
-use crate::wait::wait_working;
+use crate::wait::{Poll, wait_working};
 
 /// How long the lines may be in use before a command, and how long a command without data may take. A card answers within 64 clocks (SD
 /// 4.12); a busy one ends within 500 ms, but for erasures.
@@ -78,7 +78,7 @@ impl Sdhci {
             false => present::COMMAND_BUSY,
         };
         let mut state = 0;
-        let free = wait_working(self.clock.as_ref(), COMMAND_LIMIT, meanwhile, || {
+        let free = wait_working((self.clock.as_ref(), Poll::Register), COMMAND_LIMIT, meanwhile, || {
             state = self.window.read(registers::PRESENT);
             state & busy == 0
         });
@@ -100,7 +100,7 @@ impl Sdhci {
     ) -> Result<u32, Fault> {
         let stop = wanted | status::ERROR | status::ERRORS | self.removal();
         let mut bits = 0;
-        let done = wait_working(self.clock.as_ref(), limit, meanwhile, || {
+        let done = wait_working((self.clock.as_ref(), Poll::Register), limit, meanwhile, || {
             bits = self.window.read(registers::STATUS);
             bits & stop != 0
         });

@@ -26,7 +26,7 @@ use super::command::{Command, Response};
 use super::host::{Abilities, Bus, Data, Fault, Host, IDENTIFICATION, Width, pause};
 use crate::pci::PciError;
 use crate::pci::ecam::Function;
-use crate::wait::{wait_until, wait_working};
+use crate::wait::{Poll, wait_until, wait_working};
 use adma::Table;
 use capabilities::{Capabilities, Mode, VERSION_3};
 use registers::{Window, clock, control, present, status};
@@ -249,7 +249,9 @@ impl Host for Sdhci {
         self.set_bus(IDENTIFICATION)?;
         pause(self.clock.as_ref(), POWER_RISE, meanwhile);
         // The reset made the detector forget the card: for a while that looks as if it had been taken out.
-        if !wait_working(self.clock.as_ref(), DETECT_LIMIT, meanwhile, || self.detects()) {
+        if !wait_working((self.clock.as_ref(), Poll::Register), DETECT_LIMIT, meanwhile, || {
+            self.detects()
+        }) {
             return Err(Fault::Absent);
         }
         self.window.write(registers::STATUS, u32::MAX);
