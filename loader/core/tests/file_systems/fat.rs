@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use hal::fakes::{DiskAccess, FakeDisk};
 use loader_core::fs::{EntryKind, FsError};
 
-use crate::images::{Folder, add, content, fat, noise, tool, with};
+use crate::images::{Folder, content, fat, noise, tool, with};
 
 /// KiB of the image, options, bytes of a cluster.
 const KINDS: [(u32, &[&str], usize); 5] = [
@@ -91,13 +91,23 @@ fn fragments_are_put_together() {
         let folder = Folder::new();
         let image = folder.file("fat.img", &fat(kib, options, &[]));
         let small = noise(7, cluster);
-        let count = 60;
-        let names: Vec<String> = (0..count).map(|number| format!("s{number}")).collect();
-        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), small.as_slice())).collect();
-        add(&folder, &image, &files);
-        for name in names.iter().step_by(2) {
-            tool("mdel", &["-i", &image, &format!("::{name}")]);
-        }
+        let names: Vec<String> = (0..60).map(|number| format!("s{number}")).collect();
+        let sources: Vec<String> = names.iter().map(|name| folder.file(name, &small)).collect();
+        let sources = sources.iter().map(String::as_str);
+        tool(
+            "mcopy",
+            &["-i", &image]
+                .into_iter()
+                .chain(sources)
+                .chain(["::"])
+                .collect::<Vec<&str>>(),
+        );
+        let every_other: Vec<String> = names.iter().step_by(2).map(|name| format!("::{name}")).collect();
+        let every_other = every_other.iter().map(String::as_str);
+        tool(
+            "mdel",
+            &["-i", &image].into_iter().chain(every_other).collect::<Vec<&str>>(),
+        );
         // On a FAT32 the search for free clusters begins where the last was taken; without that note, at the beginning.
         let mut image = folder.read("fat.img");
         if options[1] == "32" {

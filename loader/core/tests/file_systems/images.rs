@@ -118,7 +118,7 @@ pub(crate) fn fat(kib: u32, options: &[&str], files: &[(&str, &[u8])]) -> Vec<u8
 }
 
 /// Copies files to a FAT image, and makes the folders that they are in.
-pub(crate) fn add(folder: &Folder, image: &str, files: &[(&str, &[u8])]) {
+fn add(folder: &Folder, image: &str, files: &[(&str, &[u8])]) {
     for (name, bytes) in files {
         let mut parts: Vec<&str> = name.split('/').collect();
         parts.pop();

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use hal::BlockDevice;
 use hal::fakes::FakeDisk;
@@ -32,11 +33,16 @@ fn sfdisk(mib: usize, script: &str) -> Vec<u8> {
     folder.read("disk.img")
 }
 
-fn sgdisk(mib: usize, arguments: &[&str]) -> Vec<u8> {
-    let folder = Folder::new();
-    let image = folder.file("disk.img", &vec![0; mib << 20]);
-    tool("sgdisk", &[arguments, &[&image]].concat());
-    folder.read("disk.img")
+/// A disk of 8 MiB with [`GPT`]. It is made once: sgdisk waits until all disks of the machine have written what they hold.
+pub(crate) fn gpt() -> Vec<u8> {
+    static IMAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    let make = || {
+        let folder = Folder::new();
+        let image = folder.file("disk.img", &vec![0; 8 << 20]);
+        tool("sgdisk", &[&GPT[..], &[&image]].concat());
+        folder.read("disk.img")
+    };
+    IMAGE.get_or_init(make).clone()
 }
 
 #[test]
@@ -71,7 +77,7 @@ fn an_mbr_with_logical_partitions() {
     assert_eq!(table.partition(4), None);
 }
 
-const GPT: [&str; 10] = [
+const GPT: [&str; 11] = [
     "-U",
     "01234567-89AB-CDEF-0123-456789ABCDEF",
     "-n1:2048:+1M",
@@ -82,17 +88,18 @@ const GPT: [&str; 10] = [
     "-c5:root",
     "-A5:set:2",
     "-t5:8300",
+    "-n7:8192:14999",
 ];
 
 #[test]
 fn a_gpt() {
-    let table = table(sgdisk(8, &GPT));
+    let table = table(gpt());
     assert_eq!(
         (table.scheme, table.disk_id.as_str()),
         (Scheme::Gpt, "01234567-89ab-cdef-0123-456789abcdef")
     );
     assert_eq!(table.warnings, [""; 0]);
-    let [efi, root] = &table.partitions[..] else {
+    let [efi, root, _] = &table.partitions[..] else {
         panic!("{table:?}")
     };
     assert_eq!((efi.number, efi.start.get(), efi.blocks), (1, 2048, 2048));
@@ -112,7 +119,7 @@ fn a_gpt() {
 
 #[test]
 fn a_gpt_whose_primary_is_damaged_has_a_backup() {
-    let image = sgdisk(8, &GPT);
+    let image = gpt();
     let whole = table(image.clone());
     // A byte of the header, one of the entries, the signature.
     for at in [512 + 60, 1024 + 57, 512] {
@@ -136,14 +143,14 @@ fn a_gpt_whose_primary_is_damaged_has_a_backup() {
 
 #[test]
 fn an_image_on_a_larger_card_is_no_damage() {
-    let mut image = sgdisk(8, &GPT);
+    let mut image = gpt();
     image.resize(12 << 20, 0);
     assert_eq!(table(image).warnings, [""; 0]);
     // A smaller one is.
-    let mut image = sgdisk(8, &GPT);
+    let mut image = gpt();
     image.truncate(4096 * 512 + 100 * 512);
     let table = table(image);
-    assert_eq!(table.partitions.len(), 2);
+    assert_eq!(table.partitions.len(), 3);
     let warnings = table.warnings;
     assert!(warnings[0].contains("block 16383 cannot be read"), "{warnings:?}");
     assert_eq!(warnings[1], "Partition 5 ends at block 8192, the medium at block 4196.");
@@ -153,17 +160,12 @@ fn an_image_on_a_larger_card_is_no_damage() {
 fn a_partition_is_mounted() {
     let file = noise(1, 10_000);
     let image = fat(2_400, &["-F", "16", "-s", "1"], &[("file", &file)]);
-    let mut whole = sgdisk(8, &GPT[..2]);
-    whole.truncate(0);
-    let mut whole = {
-        whole.extend(sgdisk(8, &[&GPT[..2], &["-n2:4096:8999"]].concat()));
-        whole
-    };
-    whole[4096 * 512..4096 * 512 + image.len()].copy_from_slice(&image);
+    let mut whole = gpt();
+    whole[8192 * 512..8192 * 512 + image.len()].copy_from_slice(&image);
     let mut disk = FakeDisk::new(whole);
     let mut watch = Unwatched;
     let table = read_table(&mut Volume::whole(&mut disk, &mut watch).unwrap()).unwrap();
-    let volume = table.partition(2).unwrap().volume(&mut disk, &mut watch).unwrap();
+    let volume = table.partition(7).unwrap().volume(&mut disk, &mut watch).unwrap();
     let mut fs = mount(volume).unwrap();
     let opened = fs.open("file").unwrap();
     let mut bytes = vec![0; 10_000];
