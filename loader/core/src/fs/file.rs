@@ -59,6 +59,13 @@ impl File {
         self.pieces.len()
     }
 
+    /// Where on the volume byte `offset` is; `None` if it is a zero that is nowhere.
+    pub(super) fn place(&self, offset: u64) -> Option<u64> {
+        let at = self.pieces.partition_point(|piece| piece.end() <= offset);
+        let piece = self.pieces.get(at).filter(|piece| piece.at <= offset)?;
+        piece.place?.checked_add(offset.checked_sub(piece.at)?)
+    }
+
     /// Reads as [`super::FileSystem::read`] does.
     pub(super) fn read(&self, volume: &mut Volume<'_>, offset: u64, bytes: &mut [u8]) -> Result<(), FsError> {
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);

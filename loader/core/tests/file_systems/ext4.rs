@@ -210,23 +210,139 @@ fn directories_are_listed() {
     }
 }
 
-#[test]
-fn a_journal_that_waits_is_left_alone_with_a_warning() {
-    let folder = Folder::new();
-    let (root, files) = tree(&folder);
-    for options in [&["-t", "ext4"][..], &["-t", "ext3"]] {
-        let image = folder.file("ext.img", &ext(24, options, &folder, &root));
-        tool("debugfs", &["-w", "-R", "feature needs_recovery", &image]);
-        let mut disk = FakeDisk::new(folder.read("ext.img"));
-        assert!(content(&mut disk, "kernel").unwrap() == files[6].1);
-        with(&mut disk, |fs| {
-            assert!(
-                fs.warnings()[0].starts_with("The file system was not unmounted"),
-                "{:?}",
-                fs.warnings()
-            );
-        });
+/// A file system before and after some changes, and one that has the changes in its journal alone: as after a power cut.
+pub(crate) struct Unclean {
+    before: Vec<u8>,
+    after: Vec<u8>,
+    pub(crate) waiting: Vec<u8>,
+}
+
+impl Unclean {
+    /// Of `options`, with a journal of that version; `end` are commands for debugfs behind the first transaction.
+    pub(crate) fn new(options: &[&str], version: &str, end: &str) -> Self {
+        let folder = Folder::new();
+        let (root, _) = tree(&folder);
+        let before = ext(24, options, &folder, &root);
+        let image = folder.file("changed.img", &before);
+        let fresh = folder.file("fresh", &noise(70, 9000));
+        let changes = format!("cd boot\nwrite {fresh} fresh\nrm one\nmkdir sub\n");
+        debugfs(&folder, &changes, &image);
+        let after = folder.read("changed.img");
+        let size = options
+            .iter()
+            .position(|option| *option == "-b")
+            .map_or(4096, |at| options[at + 1].parse().unwrap());
+        // The superblock has the mark of an unclean file system, and stays.
+        let numbers: Vec<usize> = (2..before.len() / size)
+            .filter(|block| before[block * size..][..size] != after[block * size..][..size])
+            .collect();
+        let blocks: Vec<u8> = numbers
+            .iter()
+            .flat_map(|block| &after[block * size..][..size])
+            .copied()
+            .collect();
+        let blocks = folder.file("blocks", &blocks);
+        let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+        let image = folder.file("waiting.img", &before);
+        let commands = format!("jo {version}\njw -b {} {blocks}\n{end}\njc\n", numbers.join(","));
+        debugfs(
+            &folder,
+            &commands.replace("OLD", &before_block(&folder, &before, size)),
+            &image,
+        );
+        let waiting = folder.read("waiting.img");
+        Self { before, after, waiting }
     }
+
+    /// What is seen: the new file, the removed one, the new directory.
+    fn seen(image: &[u8]) -> (bool, bool, bool) {
+        let mut disk = FakeDisk::new(image.to_vec());
+        let fresh = content(&mut disk, "boot/fresh");
+        assert!(fresh.is_err() || fresh == Ok(noise(70, 9000)));
+        let one = content(&mut disk, "boot/one");
+        let sub = with(&mut disk, |fs| fs.list("boot/sub", &mut |_| ControlFlow::Continue(())));
+        (fresh.is_ok(), one.is_ok(), sub.is_ok())
+    }
+}
+
+/// A file with one block of zeros, for transactions that nobody may see.
+fn before_block(folder: &Folder, before: &[u8], size: usize) -> String {
+    assert!(before.len() > size);
+    folder.file("old", &vec![0; size])
+}
+
+fn debugfs(folder: &Folder, commands: &str, image: &str) {
+    let commands = folder.file("commands", commands.as_bytes());
+    tool("debugfs", &["-w", "-f", &commands, image]);
+}
+
+fn warnings(image: &[u8]) -> Vec<String> {
+    with(&mut FakeDisk::new(image.to_vec()), |fs| fs.warnings().to_vec())
+}
+
+#[test]
+fn what_waits_in_the_journal_is_read_from_there() {
+    for (options, version) in [
+        (&["-t", "ext4", "-b", "4096"][..], "-c -v 3"),
+        (&["-t", "ext4", "-b", "1024"], "-c -v 3"),
+        (&["-t", "ext4", "-O", "^metadata_csum", "-b", "2048"], "-c -v 2"),
+        (&["-t", "ext4", "-O", "^metadata_csum,^64bit", "-b", "4096"], "-c -v 2"),
+        (&["-t", "ext4", "-O", "^metadata_csum,^64bit", "-b", "4096"], ""),
+        (&["-t", "ext3", "-b", "1024"], ""),
+    ] {
+        // A transaction without its commit counts for nothing.
+        let unclean = Unclean::new(options, version, "jw -c -b 30-40 OLD");
+        assert_eq!(Unclean::seen(&unclean.before), (false, true, false), "{options:?}");
+        assert_eq!(Unclean::seen(&unclean.after), (true, false, true), "{options:?}");
+        assert_eq!(
+            Unclean::seen(&unclean.waiting),
+            (true, false, true),
+            "{options:?} {version}"
+        );
+        let said = warnings(&unclean.waiting);
+        assert!(
+            said[0].ends_with("of its blocks are read from its journal."),
+            "{said:?}"
+        );
+        // Nothing is written; and other files are where they were.
+        let mut disk = FakeDisk::new(unclean.waiting.clone());
+        assert!(content(&mut disk, "kernel").unwrap() == noise(6, 5 << 20));
+        assert!(disk.bytes() == unclean.waiting);
+    }
+}
+
+#[test]
+fn a_journal_that_makes_no_sense_is_left_alone_with_a_warning() {
+    let good = Unclean::new(&["-t", "ext4", "-b", "4096"], "-c -v 3", "").waiting;
+    let head = good
+        .chunks(4096)
+        .position(|block| block[..8] == [0xc0, 0x3b, 0x39, 0x98, 0, 0, 0, 4])
+        .unwrap()
+        * 4096;
+    for (at, value, why) in [
+        (0, 0, "it is damaged"),
+        (12, 1024, "it is damaged"),
+        (16, u32::MAX, "it is damaged"),
+        (20, 0, "it is damaged"),
+        (28, u32::MAX, "it is damaged"),
+        (0x28, 0x1000, "it has features that are not supported (0x1000)"),
+    ] {
+        let mut image = good.clone();
+        image[head + at..head + at + 4].copy_from_slice(&u32::to_be_bytes(value));
+        assert_eq!(Unclean::seen(&image), (false, true, false), "{at:#x}");
+        let said = format!(
+            "The file system was not unmounted, and its journal is left alone: {why}. What was written last may be missing."
+        );
+        assert_eq!(warnings(&image), [said]);
+    }
+    // A log that breaks off counts as far as it is complete: not at all.
+    let mut image = good.clone();
+    image[head + 4096 + 8] ^= 1;
+    assert_eq!(Unclean::seen(&image), (false, true, false));
+    assert_eq!(
+        warnings(&image),
+        ["The file system was not unmounted: 0 of its blocks are read from its journal."]
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ use hal::fakes::{DiskAccess, FakeDisk};
 use hal::{BlockDevice, BlockIdx};
 use loader_core::fs::{EntryKind, FileSystem, FsError, Unwatched, Volume, mount, read_table};
 
+use crate::ext4::Unclean;
 use crate::images::{Dice, Folder, fat, noise, tool};
 use crate::partitions::gpt;
 
@@ -240,6 +241,22 @@ fn ext4_images() {
         let image = folder.read("ext.img");
         let vital = used(&image, 400);
         Bed::new(&image, vital).rounds(1500, &mut explore);
+    }
+}
+
+#[test]
+fn ext4_images_with_a_journal_that_waits() {
+    for (options, version) in [
+        (&["-t", "ext4", "-O", "^metadata_csum", "-b", "1024"][..], "-c -v 2"),
+        (&["-t", "ext3", "-b", "1024"], ""),
+    ] {
+        let image = Unclean::new(options, version, "").waiting;
+        let starts = |block: &u64| image[*block as usize * 512..][..4] == [0xc0, 0x3b, 0x39, 0x98];
+        let log: Vec<u64> = (0..image.len() as u64 / 512).filter(starts).collect();
+        let vital = used(&image, 700)
+            .chain(log.iter().copied().cycle().take(300))
+            .collect::<Vec<u64>>();
+        Bed::new(&image, vital.into_iter()).rounds(600, &mut explore);
     }
 }
 

@@ -8,8 +8,9 @@ use thiserror::Error;
 
 use super::super::field::{bytes, le16, le32};
 use super::super::file::{MAX_PIECES, Piece};
-use super::super::volume::{Volume, VolumeError};
+use super::super::volume::VolumeError;
 use super::Ext4Error;
+use super::journal::Store;
 use super::superblock::{Superblock, crc32c};
 
 /// Inode flags.
@@ -65,6 +66,9 @@ pub enum MapFault {
     /// Bytes in place of a map.
     #[error("its data are in its inode, which is not supported")]
     Inline,
+    /// A block of it whose first bytes are not what they are.
+    #[error("its block {0} waits in the journal in another form")]
+    Journal(u64),
     /// A key is needed.
     #[error("it is encrypted")]
     Encrypted,
@@ -90,11 +94,11 @@ impl From<VolumeError> for Failure {
 
 /// The size of the file with that inode, and where its bytes are.
 pub(super) fn read(
-    volume: &mut Volume<'_>,
+    store: &mut Store<'_>,
     superblock: &Superblock,
     (inode, name): (u32, &str),
 ) -> Result<(u64, Vec<Piece>), Ext4Error> {
-    match read_inode(volume, superblock, inode) {
+    match read_inode(store, superblock, inode) {
         Ok(map) => Ok(map),
         Err(Failure::Volume(error)) => Err(error.into()),
         Err(Failure::Fault(fault)) => Err(Ext4Error::Map {
@@ -104,8 +108,8 @@ pub(super) fn read(
     }
 }
 
-fn read_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> Result<(u64, Vec<Piece>), Failure> {
-    let inode = raw_inode(volume, superblock, number)?;
+fn read_inode(store: &mut Store<'_>, superblock: &Superblock, number: u32) -> Result<(u64, Vec<Piece>), Failure> {
+    let inode = raw_inode(store, superblock, number)?;
     let size = u64::from(le32(&inode, 0x6c)) << 32 | u64::from(le32(&inode, 4));
     let flags = le32(&inode, 0x20);
     if flags & INLINE_DATA != 0 {
@@ -120,7 +124,7 @@ fn read_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> 
         crc32c(seed, &bytes::<4>(&inode, 0x64))
     });
     let mut map = Map {
-        volume,
+        store,
         superblock,
         seed,
         size,
@@ -137,7 +141,7 @@ fn read_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> 
 }
 
 /// The first 128 bytes of an inode, which all have.
-fn raw_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> Result<[u8; 128], Failure> {
+fn raw_inode(store: &mut Store<'_>, superblock: &Superblock, number: u32) -> Result<[u8; 128], Failure> {
     let missing = MapFault::Inode(number);
     let (group, within) = superblock.group_of(number).ok_or(missing)?;
     let table = superblock
@@ -147,7 +151,7 @@ fn raw_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> R
     let at = table.saturating_add(group.saturating_mul(superblock.descriptor_size));
     let mut descriptor = [0; 64];
     let len = usize::try_from(superblock.descriptor_size).unwrap_or(64).min(64);
-    volume.read(at, descriptor.get_mut(..len).unwrap_or_default())?;
+    store.read(at, descriptor.get_mut(..len).unwrap_or_default())?;
     // A descriptor of 32 bytes leaves the upper half zero.
     let first = u64::from(le32(&descriptor, 0x28)) << 32 | u64::from(le32(&descriptor, 8));
     let offset = within.saturating_mul(superblock.inode_size);
@@ -159,13 +163,13 @@ fn raw_inode(volume: &mut Volume<'_>, superblock: &Superblock, number: u32) -> R
     }
     let at = first.saturating_mul(superblock.block_size).saturating_add(offset);
     let mut inode = [0; 128];
-    volume.read(at, &mut inode)?;
+    store.read(at, &mut inode)?;
     Ok(inode)
 }
 
 /// A map in the making.
 struct Map<'m, 'a> {
-    volume: &'m mut Volume<'a>,
+    store: &'m mut Store<'a>,
     superblock: &'m Superblock,
     /// What the checksums of its nodes begin with, if they have any.
     seed: Option<u32>,
@@ -241,7 +245,7 @@ impl Map<'_, '_> {
         }
         let size = self.superblock.block_size;
         let mut raw = vec![0; usize::try_from(size).unwrap_or(0)];
-        self.volume.read(block.saturating_mul(size), &mut raw)?;
+        self.store.read(block.saturating_mul(size), &mut raw)?;
         Ok(raw)
     }
 
@@ -264,13 +268,40 @@ impl Map<'_, '_> {
             return Err(MapFault::Outside(start).into());
         }
         self.next = first.saturating_add(count);
-        if written { self.add(first, start, count) } else { Ok(()) }
+        if written {
+            self.add_moved(first, start, count)
+        } else {
+            Ok(())
+        }
     }
 
-    /// Adds blocks of the file, as far as it has bytes there.
-    fn add(&mut self, first: u64, start: u64, count: u64) -> Result<(), Failure> {
+    /// Adds blocks of the file, some of which may be in the journal.
+    fn add_moved(&mut self, first: u64, start: u64, count: u64) -> Result<(), Failure> {
         let size = self.superblock.block_size;
-        let (at, place) = (first.saturating_mul(size), start.saturating_mul(size));
+        let end = start.saturating_add(count);
+        let mut next = start;
+        let file_block = |block: u64| first.saturating_add(block.saturating_sub(start));
+        while next < end {
+            let moved = self.store.moved.range(next..end).next();
+            let moved = moved.map(|(block, moved)| (*block, *moved));
+            let until = moved.map_or(end, |(block, _)| block);
+            self.add(file_block(next), next.saturating_mul(size), until.saturating_sub(next))?;
+            next = until;
+            if let Some((block, moved)) = moved {
+                if moved.escaped {
+                    return Err(MapFault::Journal(block).into());
+                }
+                self.add(file_block(block), moved.place, 1)?;
+                next = block.saturating_add(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds blocks of the file that begin at byte `place` of the volume, as far as it has bytes there.
+    fn add(&mut self, first: u64, place: u64, count: u64) -> Result<(), Failure> {
+        let size = self.superblock.block_size;
+        let at = first.saturating_mul(size);
         let len = count.saturating_mul(size).min(self.size.saturating_sub(at));
         if len == 0 {
             return Ok(());
@@ -333,7 +364,7 @@ impl Map<'_, '_> {
         }
         let at = self.next;
         self.next = at.saturating_add(1);
-        self.add(at, number, 1)
+        self.add_moved(at, number, 1)
     }
 }
 

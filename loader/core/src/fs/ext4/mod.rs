@@ -3,9 +3,10 @@
 //! `ext4-view` reads directories, symbolic links and inodes, and verifies their checksums. It reads a file's data through a cache in pieces
 //! of 32 KiB, with three copies; so where they are is found out here, and they go straight to where they are to stay.
 //!
-//! A journal that has not been replayed is left alone, as U-Boot's `ext4load` does: what was written last before the power failed may be
-//! missing or old, and there is a warning. What is read is checked all the same.
+//! Blocks that a journal has newer, since the file system was not unmounted, are read from there. U-Boot's `ext4load` leaves a journal alone, and
+//! gives the file that was there before.
 
+mod journal;
 mod map;
 mod pages;
 mod superblock;
@@ -23,6 +24,7 @@ use core::ops::ControlFlow;
 use ext4_view::{Ext4 as Library, Ext4Error as LibraryError, FileType, Metadata};
 use thiserror::Error;
 
+use self::journal::{JournalError, MovedBlocks, Store};
 use self::pages::{Pages, Reader, with_pages};
 use self::superblock::Superblock;
 use super::volume::{Volume, VolumeError};
@@ -114,7 +116,7 @@ pub enum Ext4Error {
 
 /// An ext2, ext3 or ext4 file system.
 pub struct Ext4<'a> {
-    volume: Volume<'a>,
+    store: Store<'a>,
     superblock: Superblock,
     pages: Rc<RefCell<Pages>>,
     library: Library,
@@ -130,20 +132,23 @@ impl<'a> Ext4<'a> {
         let mut raw = [0; superblock::SIZE];
         volume.read(superblock::AT, &mut raw)?;
         let superblock = Superblock::read(&raw, volume.size())?;
+        let mut store = Store {
+            volume,
+            moved: MovedBlocks::new(),
+            block_size: superblock.block_size,
+        };
         let mut warnings = Vec::new();
-        if superblock.unclean {
+        if let Some(journal) = superblock.journal {
             superblock::without_journal(&mut raw);
-            let warning =
-                "The file system was not unmounted: its journal is left alone, what was written last may be missing.";
-            warnings.push(warning.into());
+            warnings.push(replay(&mut store, &superblock, journal)?);
         }
-        let pages = Pages::new(volume.size(), raw);
-        let library = with_pages(&pages, &mut volume, &mut || {
+        let pages = Pages::new(store.volume.size(), raw);
+        let library = with_pages(&pages, &mut store, &mut || {
             Library::load(Box::new(Reader(pages.clone())))
         })?;
         let library = library.map_err(|error| Ext4Error::Damaged(format!("{error}")))?;
         Ok(Self {
-            volume,
+            store,
             superblock,
             pages,
             library,
@@ -158,7 +163,7 @@ impl<'a> Ext4<'a> {
         question: &mut dyn FnMut(&Library) -> Result<T, LibraryError>,
     ) -> Result<T, FsError> {
         let library = &self.library;
-        let answer = with_pages(&self.pages, &mut self.volume, &mut || question(library))?;
+        let answer = with_pages(&self.pages, &mut self.store, &mut || question(library))?;
         answer.map_err(|error| match error {
             LibraryError::NotFound => FsError::NotFound(path.into()),
             LibraryError::IsADirectory => FsError::IsDirectory(path.into()),
@@ -252,6 +257,29 @@ impl<'a> Ext4<'a> {
     }
 }
 
+/// Has blocks read from the journal, and says so, or why not.
+fn replay(store: &mut Store<'_>, superblock: &Superblock, inode: u32) -> Result<String, VolumeError> {
+    const UNCLEAN: &str = "The file system was not unmounted";
+    let file = match map::read(store, superblock, (inode, "the journal")) {
+        Ok((size, pieces)) => Ok(File::new("the journal", size, pieces)),
+        Err(Ext4Error::Volume(error)) => return Err(error),
+        Err(error) => Err(format!("{error}")),
+    };
+    let moved = file.and_then(|file| match journal::read(&mut store.volume, superblock, &file) {
+        Err(JournalError::Volume(error)) => Ok(Err(error)),
+        Err(error) => Err(format!("{error}")),
+        Ok(moved) => Ok(Ok(moved)),
+    });
+    Ok(match moved {
+        Ok(moved) => {
+            store.moved = moved?;
+            let count = store.moved.len();
+            format!("{UNCLEAN}: {count} of its blocks are read from its journal.")
+        }
+        Err(why) => format!("{UNCLEAN}, and its journal is left alone: {why}. What was written last may be missing."),
+    })
+}
+
 /// Bytes of the directories of a path.
 fn total_len(path: &[(String, Metadata)]) -> u64 {
     path.iter()
@@ -307,12 +335,12 @@ impl FileSystem for Ext4<'_> {
             let (name, why) = (path.into(), "the number of its inode is not told".into());
             Ext4Error::Lookup { name, why }
         })?;
-        let (size, pieces) = map::read(&mut self.volume, &self.superblock, (inode, path))?;
+        let (size, pieces) = map::read(&mut self.store, &self.superblock, (inode, path))?;
         Ok(File::new(path, size, pieces))
     }
 
     fn read(&mut self, file: &File, offset: u64, bytes: &mut [u8]) -> Result<(), FsError> {
-        file.read(&mut self.volume, offset, bytes)
+        file.read(&mut self.store.volume, offset, bytes)
     }
 
     fn list(&mut self, path: &str, each: &mut dyn FnMut(&Entry) -> ControlFlow<()>) -> Result<(), FsError> {

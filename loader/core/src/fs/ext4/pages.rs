@@ -14,7 +14,8 @@ use ext4_view::{Ext4Error as LibraryError, Ext4Read};
 use thiserror::Error;
 
 use super::super::field::put;
-use super::super::volume::{Volume, VolumeError};
+use super::super::volume::VolumeError;
+use super::journal::Store;
 use super::{Ext4Error, superblock};
 
 /// Bytes of a page.
@@ -84,11 +85,11 @@ impl Pages {
         Ok(())
     }
 
-    fn fetch(&mut self, volume: &mut Volume<'_>, number: u64) -> Result<(), VolumeError> {
+    fn fetch(&mut self, store: &mut Store<'_>, number: u64) -> Result<(), VolumeError> {
         let start = number.saturating_mul(PAGE);
         let len = self.size.saturating_sub(start).min(PAGE);
         let mut page = vec![0; usize::try_from(len).unwrap_or(0)];
-        volume.read(start, &mut page)?;
+        store.read(start, &mut page)?;
         if number == 0 {
             put(&mut page, superblock::SIZE, &self.superblock);
         }
@@ -113,13 +114,13 @@ impl Ext4Read for Reader {
 /// Does `work`, which calls the crate, until it misses no page.
 pub(super) fn with_pages<T>(
     pages: &RefCell<Pages>,
-    volume: &mut Volume<'_>,
+    store: &mut Store<'_>,
     work: &mut dyn FnMut() -> Result<T, LibraryError>,
 ) -> Result<Result<T, LibraryError>, Ext4Error> {
     if pages.borrow().pages.len() > ENOUGH {
         pages.borrow_mut().pages.clear();
     }
-    volume.check()?;
+    store.volume.check()?;
     loop {
         let result = work();
         let missing = pages.borrow_mut().missing.take();
@@ -127,6 +128,6 @@ pub(super) fn with_pages<T>(
         if pages.borrow().pages.len() >= MAX_PAGES {
             return Err(Ext4Error::TooMuch(PAGE.saturating_mul(64) / 1024 / 1024));
         }
-        pages.borrow_mut().fetch(volume, number)?;
+        pages.borrow_mut().fetch(store, number)?;
     }
 }

@@ -105,8 +105,8 @@ pub(super) struct Superblock {
     pub(super) seed: Option<u32>,
     pub(super) label: String,
     pub(super) uuid: String,
-    /// Whether the journal has what the file system has not yet.
-    pub(super) unclean: bool,
+    /// The inode of the journal, if that has what the file system has not yet; 0 if it has none.
+    pub(super) journal: Option<u32>,
 }
 
 impl Superblock {
@@ -143,7 +143,7 @@ impl Superblock {
             seed,
             label: label(&bytes(raw, 0x78)),
             uuid: hyphenated(&bytes(raw, UUID_AT)),
-            unclean: incompatible & RECOVERY != 0,
+            journal: (incompatible & RECOVERY != 0).then_some(le32(raw, 0xe0)),
         })
     }
 
