@@ -29,6 +29,7 @@ sessions!(
     misc,
     network,
     setexpr,
+    storage,
     system,
     variables
 );

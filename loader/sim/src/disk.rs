@@ -9,7 +9,7 @@ use hal::flash::Meanwhile;
 use hal::{BlockDevice, BlockError, BlockIdx};
 
 /// A disk over a raw image, which is written to as a real one is. An image that cannot be written is a disk that cannot.
-pub(crate) struct FileDisk {
+pub struct FileDisk {
     file: File,
     name: String,
     interface: BlockInterface,
@@ -21,7 +21,7 @@ impl FileDisk {
     ///
     /// # Errors
     /// If the file cannot be read.
-    pub(crate) fn open(path: &Path, interface: BlockInterface) -> io::Result<Self> {
+    pub fn open(path: &Path, interface: BlockInterface) -> io::Result<Self> {
         let writable = OpenOptions::new().read(true).write(true).open(path);
         let read_only = writable.is_err();
         let mut file = writable.or_else(|_| File::open(path))?;
@@ -39,6 +39,14 @@ impl FileDisk {
             interface,
             medium,
         })
+    }
+
+    /// The same with another maker's name.
+    #[must_use]
+    pub fn named(mut self, vendor: &str, product: &str) -> Self {
+        vendor.clone_into(&mut self.medium.vendor);
+        product.clone_into(&mut self.medium.product);
+        self
     }
 
     fn error(&self, block: BlockIdx, fault: BlockFault) -> BlockError {

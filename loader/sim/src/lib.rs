@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod board_tree;
-mod disk;
+pub mod disk;
 mod flash;
 mod host_console;
 pub mod lan;

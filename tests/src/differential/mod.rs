@@ -5,6 +5,7 @@
 //! says so and holds what Slipway is to print instead; the reasons stand in `loader/docs/differences.md`.
 
 mod case;
+mod disks;
 mod normalise;
 mod qemu_session;
 mod report;
@@ -66,6 +67,9 @@ pub(crate) fn files() -> PathBuf {
     folder().join("files")
 }
 
+/// The session whose machine has disks.
+pub(crate) const WITH_DISKS: &str = "storage";
+
 /// The names of all sessions, sorted.
 ///
 /// # Panics
@@ -115,7 +119,7 @@ fn answers(session: &mut dyn Session, cases: &[Case]) -> Vec<Answer> {
 /// What the simulation answers.
 #[must_use]
 pub fn simulated(name: &str) -> Vec<Answer> {
-    answers(&mut sim_session::SimSession::start(), &cases(name))
+    answers(&mut sim_session::SimSession::start(name), &cases(name))
 }
 
 /// What the newest U-Boot that Debian has answers.

@@ -4,9 +4,10 @@ use regex::Regex;
 
 /// What is replaced by what.
 const REPLACED: &[(&str, &str)] = &[
-    // The names of what runs: banner, network device.
+    // The names of what runs: banner, network device, disks.
     (r"(?m)^(U-Boot|Slipway) \d.*$", "VERSION"),
     (r"Using \S+ device", "Using NIC device"),
+    (r"virtio-blk#\d|/\S+\.img", "DISK"),
     // Usage texts are each loader's own; that one is given, and for which command, is compared.
     (
         r"(?ms)^(\S+) - [^\n]*\n\nUsage:\n.*\z",
@@ -16,7 +17,7 @@ const REPLACED: &[(&str, &str)] = &[
     (r"(?m)^(Environment size: \d+)/\d+ bytes", "$1/ROOM bytes"),
     // How long something took, and how fast that was.
     (r"\(\d+ ms\)", "(N ms)"),
-    (r"in \d+ ms( \([\d.]+ [KMG]?i?B/s\))?", "in N ms"),
+    (r"in \d+ ms( \([\d.]+ ([KMG]?i?B|Bytes)/s\))?", "in N ms"),
     (r"Loading: [^\n]*\n(\t[^\n]*\n)?done", "Loading: PROGRESS\ndone"),
     (r"Loading: (\*?\x08?[# ]*)(T )*", "Loading: "),
     (r"[\d.]+ ([KMG]?i?B|Bytes)/s", "RATE"),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use qemu::{Console, Firmware, Machine, Nic};
 use regex::bytes::Regex;
 
-use super::{Answer, Case, ENVIRONMENT, Session, files, normalise};
+use super::{Answer, Case, ENVIRONMENT, Session, WITH_DISKS, disks, files, normalise};
+use crate::folder;
 
 /// Marks the line that asks for the status.
 pub(super) const MARK: &str = "@@";
@@ -42,6 +43,14 @@ impl QemuSession {
             .expect("qemu/machines has it")
             .firmware(firmware)
             .nic(nic);
+        let machine = match name.ends_with(WITH_DISKS) {
+            // QEMU numbers the last disk first.
+            true => disks::make(&folder(name))
+                .iter()
+                .rev()
+                .fold(machine, |machine, disk| machine.disk(disk.path())),
+            false => machine,
+        };
         let mut console = machine.spawn(name).expect("QEMU starts");
         console.prompt().expect("the firmware comes to its prompt");
         let present = console.command("printenv").expect("printenv");

@@ -2,11 +2,16 @@
 
 use std::time::Duration;
 
+use hal::BlockDevice;
+use hal::block::BlockInterface;
+use loader_core::storage::Storage;
+use slipway_sim::disk::FileDisk;
 use slipway_sim::lan::Faults;
 use slipway_sim::machine::Machine;
 
 use super::qemu_session::MARK;
-use super::{Answer, Case, ENVIRONMENT, Session, files, normalise};
+use super::{Answer, Case, ENVIRONMENT, Session, WITH_DISKS, disks, files, normalise};
+use crate::folder;
 
 /// How long a line may take, in simulated time: then Ctrl-C is typed.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,9 +20,17 @@ pub(super) struct SimSession(Machine);
 
 impl SimSession {
     /// A machine with the session's variables. RAM is what QEMU's is: zero.
-    pub(super) fn start() -> Self {
+    pub(super) fn start(name: &str) -> Self {
         let mut machine = Machine::new(Faults::default(), 0);
         machine.lan.serve(files());
+        if name == WITH_DISKS {
+            let disks = disks::make(&folder("differential-simulation-storage"));
+            let disks = disks.iter().map(|disk| {
+                let disk = FileDisk::open(disk.path(), BlockInterface::Virtio).expect("it was just made");
+                Box::new(disk.named("QEMU", "VirtIO Block Device")) as Box<dyn BlockDevice>
+            });
+            machine.context.storage = Storage::new(disks.collect());
+        }
         for (name, value) in ENVIRONMENT {
             machine.enter(&format!("setenv {name} {value}"));
         }
