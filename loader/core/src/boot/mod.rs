@@ -9,6 +9,7 @@
 //! Linux reads in `Documentation/arch/arm64/booting.rst`.
 
 pub mod check;
+pub mod extlinux;
 pub mod handoff;
 mod limits;
 mod locate;
