@@ -53,8 +53,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     if args.len() > 3 {
         return Err(CommandError::Usage);
     }
-    let lease = lease(context)?;
-    keep(context, &lease)?;
+    let lease = acquire(context)?;
     if !wants_file(context.env.get("autoload")) {
         return Ok(Status::Success);
     }
@@ -65,6 +64,16 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     }
     let load = tftpboot::parse(context, args, Some(invented))?;
     tftpboot::tftp(context, &load)
+}
+
+/// Gets an address, and sets what the server gives.
+///
+/// # Errors
+/// If no server answers, or the machine has no network device.
+pub(super) fn acquire(context: &mut Context) -> Result<Lease, CommandError> {
+    let lease = lease(context)?;
+    keep(context, &lease)?;
+    Ok(lease)
 }
 
 fn lease(context: &mut Context) -> Result<Lease, CommandError> {

@@ -59,13 +59,37 @@ struct Request {
 
 fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
     let request = parse(context, args)?;
+    load(context, &request, kind)?;
+    Ok(Status::Success)
+}
+
+/// Loads the whole file at `path` of a volume to `address`, and says what `load` says.
+///
+/// # Errors
+/// As `load`.
+pub(super) fn whole(
+    context: &mut Context,
+    (selector, kind): (&Selector, &str),
+    path: &str,
+    address: PhysAddr,
+) -> Result<Region, CommandError> {
+    let request = Request {
+        selector: selector.clone(),
+        address,
+        path: path.to_string(),
+        part: Part::default(),
+    };
+    load(context, &request, kind)
+}
+
+fn load(context: &mut Context, request: &Request, kind: &str) -> Result<Region, CommandError> {
     let start = context.clock.now();
-    let region = fetch(context, &request, kind)?;
+    let region = fetch(context, request, kind)?;
     let took = context.clock.now().since(start);
     context.say(format_args!("{}", moved(region.len(), "read", took)));
     context.env.set_hex("filesize", region.len());
     context.env.set_hex("fileaddr", region.start().get());
-    Ok(Status::Success)
+    Ok(region)
 }
 
 fn parse(context: &mut Context, args: Args<'_>) -> Result<Request, CommandError> {

@@ -54,6 +54,7 @@ mod ls;
 mod md;
 mod md5sum;
 mod meminfo;
+mod menu;
 mod mm;
 mod mmc;
 mod ms;
@@ -63,6 +64,7 @@ mod net;
 mod network;
 mod nm;
 mod operand;
+mod origin;
 mod panic;
 mod part;
 mod partitions;
@@ -70,6 +72,7 @@ mod pause;
 mod ping;
 mod poweroff;
 mod printenv;
+mod pxe;
 mod random;
 mod reset;
 mod run;
@@ -86,6 +89,7 @@ mod sleep;
 mod sntp;
 mod source;
 mod start;
+mod sysboot;
 mod test;
 mod tftpboot;
 mod tftpput;
@@ -211,6 +215,7 @@ pub const COMMANDS: &[Command] = &[
     ping::COMMAND,
     poweroff::COMMAND,
     printenv::COMMAND,
+    pxe::COMMAND,
     random::COMMAND,
     blocks::READ,
     reset::COMMAND,
@@ -227,6 +232,7 @@ pub const COMMANDS: &[Command] = &[
     sleep::COMMAND,
     sntp::COMMAND,
     source::COMMAND,
+    sysboot::COMMAND,
     test::COMMAND,
     tftpboot::COMMAND,
     tftpput::COMMAND,

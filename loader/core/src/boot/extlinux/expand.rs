@@ -4,10 +4,14 @@ use alloc::string::String;
 use core::iter::Peekable;
 use core::str::Chars;
 
+use super::MAX_LINE;
+
 /// Replaces `${name}` and `$(name)` in `text` as U-Boot does in what `append` has: what is not set is nothing, what stands between single
 /// quotes stays as it is and loses them, and a backslash takes what follows it as it is. A `$` before anything else is a `$`.
+///
+/// `None` if the result would have more than [`MAX_LINE`] bytes.
 #[must_use]
-pub fn expand<'v>(text: &str, value: &dyn Fn(&str) -> Option<&'v str>) -> String {
+pub fn expand<'v>(text: &str, value: &dyn Fn(&str) -> Option<&'v str>) -> Option<String> {
     let mut chars = text.chars().peekable();
     let mut expanded = String::new();
     while let Some(c) = chars.next() {
@@ -21,8 +25,11 @@ pub fn expand<'v>(text: &str, value: &dyn Fn(&str) -> Option<&'v str>) -> String
             }
             _ => expanded.push(c),
         }
+        if expanded.len() > MAX_LINE {
+            return None;
+        }
     }
-    expanded
+    Some(expanded)
 }
 
 /// Copies up to the closing quote, of which a backslash makes a character as any other.

@@ -307,6 +307,11 @@ fn variables_are_expanded_as_in_u_boot() {
         ("${}", ""),
         ("${a)}x", "x"),
     ] {
-        assert_eq!(expand(text, &value), expanded, "{text}");
+        assert_eq!(expand(text, &value).as_deref(), Some(expanded), "{text}");
     }
+    let long = "x".repeat(MAX_LINE / 2);
+    let value = |_: &str| Some(long.as_str());
+    assert_eq!(expand("${a}${a}", &value).map(|text| text.len()), Some(MAX_LINE));
+    assert_eq!(expand("${a}${a} ", &value), None);
+    assert_eq!(expand(&"'".repeat(3), &value).as_deref(), Some(""));
 }

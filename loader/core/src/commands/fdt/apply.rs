@@ -19,14 +19,27 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         return Err(CommandError::Usage);
     };
     let address = PhysAddr(context.hexadecimal(address)?);
-    let mut working = WorkingTree::load(context)?;
+    let working = WorkingTree::load(context)?;
+    apply(context, working, address)?;
+    Ok(Status::Success)
+}
+
+/// Merges the overlay at `overlay` into the tree at `tree`, which grows if it must.
+///
+/// # Errors
+/// As `fdt apply`; the tree is as it was.
+pub(in crate::commands) fn merge(context: &mut Context, tree: PhysAddr, overlay: PhysAddr) -> Result<(), CommandError> {
+    let working = WorkingTree::at(context, tree)?;
+    apply(context, working, overlay)
+}
+
+fn apply(context: &mut Context, mut working: WorkingTree, address: PhysAddr) -> Result<(), CommandError> {
     let overlay = WorkingTree::at(context, address)?.tree;
     working
         .tree
         .apply(overlay)
         .map_err(|error| refused(context, address, &error))?;
-    working.store(context)?;
-    Ok(Status::Success)
+    working.store(context)
 }
 
 /// U-Boot's words, then what is wrong with which overlay.

@@ -20,6 +20,8 @@ mod rsvmem;
 mod set;
 mod working;
 
+pub(super) use apply::merge;
+
 use super::Command;
 use crate::context::{Args, CommandError, CommandResult, Context};
 use crate::devicetree::{NodeId, PathError, Tree};

@@ -1,0 +1,85 @@
+//! Where a boot menu came from, and hence where the files that it names are: a volume of a card or a disk, a TFTP server.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use hal::PhysAddr;
+
+use super::disk::Selector;
+use super::start::{self, File};
+use super::{load, network, tftpboot};
+use crate::context::{CommandError, Context};
+
+/// A place that has files.
+#[derive(Clone, Debug)]
+enum Place {
+    /// A volume, and the only kind of file system that will do, or an empty word.
+    Volume(Selector, &'static str),
+    /// The server that the environment names.
+    Tftp,
+}
+
+/// A place that has files, and the folder there that names without a slash in front begin in.
+#[derive(Clone, Debug)]
+pub(super) struct Origin {
+    place: Place,
+    folder: String,
+}
+
+impl Origin {
+    /// The volume that has the menu `file`.
+    pub(super) fn volume(selector: Selector, kind: &'static str, file: &str) -> Self {
+        Self {
+            place: Place::Volume(selector, kind),
+            folder: folder_of(file),
+        }
+    }
+
+    /// The TFTP server, which `bootfile` lies on.
+    pub(super) fn tftp(bootfile: &str) -> Self {
+        Self {
+            place: Place::Tftp,
+            folder: folder_of(bootfile),
+        }
+    }
+
+    /// The name that the place knows a file by. On a server the folder comes before any name, as U-Boot has it.
+    fn resolve(&self, path: &str) -> String {
+        match self.place {
+            Place::Volume(..) if path.starts_with('/') => path.to_string(),
+            _ => format!("{}{path}", self.folder),
+        }
+    }
+
+    /// Loads a file to `address`, and says so with U-Boot's words.
+    ///
+    /// # Errors
+    /// As the command that loads from there.
+    pub(super) fn retrieve(&self, context: &mut Context, path: &str, address: PhysAddr) -> Result<File, CommandError> {
+        let name = self.resolve(path);
+        context.say(format_args!("Retrieving file: {name}"));
+        match &self.place {
+            Place::Volume(selector, kind) => {
+                let region = load::whole(context, (selector, kind), &name, address)?;
+                Ok(File { name, region })
+            }
+            Place::Tftp => {
+                let server = network::server(&context.env, "serverip")?;
+                let load = tftpboot::Load {
+                    address,
+                    server,
+                    file: name.clone(),
+                };
+                tftpboot::tftp(context, &load)?;
+                let missing = || CommandError::failed(format!("{name} is not at {address}, where it was loaded"));
+                start::file_at(context, address).ok_or_else(missing)
+            }
+        }
+    }
+}
+
+/// A file's name up to its last slash.
+fn folder_of(file: &str) -> String {
+    let end = file.rfind('/').map_or(0, |slash| slash.saturating_add(1));
+    file.get(..end).unwrap_or_default().to_string()
+}
