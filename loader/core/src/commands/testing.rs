@@ -1,16 +1,19 @@
 //! A machine at whose console tests type.
 
+pub(crate) mod disks;
+
 use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::fakes::{FakeConsole, FakeSystem, ManualClock, VecRam};
-use hal::{ExceptionLevel, PhysAddr, Region};
+use hal::fakes::{FakeConsole, FakeDisk, FakeSystem, ManualClock, SystemEvent, VecRam};
+use hal::{BlockDevice, ExceptionLevel, HandOver, PhysAddr, Region};
 
 use crate::console::{Repl, Terminal};
 use crate::context::{CommandResult, Context, Status};
 use crate::memory::Memory;
+use crate::storage::Storage;
 
 /// First address of the RAM.
 pub(crate) const RAM: u64 = 0x4000_0000;
@@ -42,6 +45,29 @@ impl Bench {
             system,
             repl: Repl::default(),
         }
+    }
+
+    /// Gives the machine these disks.
+    pub(crate) fn attach(&mut self, disks: &[FakeDisk]) {
+        let disks = disks.iter().map(|disk| Box::new(disk.clone()) as Box<dyn BlockDevice>);
+        self.context.storage = Storage::new(disks.collect());
+    }
+
+    /// Puts a file into RAM as if it had been loaded.
+    pub(crate) fn load(&mut self, at: u64, name: &str, bytes: &[u8]) {
+        let len = u64::try_from(bytes.len()).unwrap();
+        let claim = self.context.memory.claim(PhysAddr(at), len, name).unwrap();
+        self.context.memory.write(&claim, 0, bytes).unwrap();
+        self.context.memory.record(claim, len);
+    }
+
+    /// The jumps that the machine was told to make.
+    pub(crate) fn jumps(&self) -> Vec<HandOver> {
+        let jump = |event| match event {
+            SystemEvent::HandOver(request) => Some(request),
+            _ => None,
+        };
+        self.system.events().into_iter().filter_map(jump).collect()
     }
 
     /// Types the text and gives all that comes back, with plain line ends.

@@ -1,1 +1,544 @@
+//! Menus on a disk in memory. What U-Boot 2025.01 prints for the same menu was read off it.
 
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use hal::PhysAddr;
+use hal::fakes::FakeDisk;
+
+use crate::boot::extlinux;
+use crate::commands::start::tests::linux;
+use crate::commands::testing::Bench;
+use crate::commands::testing::disks::{fat, partitioned};
+use crate::context::{CommandError, Status};
+use crate::devicetree::Tree;
+use crate::image::uimage::{Compression, Type, tests::uimage};
+
+const KERNEL: u64 = 0x4020_0000;
+const RAMDISK: u64 = 0x4060_0000;
+const FDT: u64 = 0x4080_0000;
+const OVERLAY: u64 = 0x4090_0000;
+const MACHINE: u64 = 0x40a0_0000;
+
+/// What `sysboot` is typed as below.
+const SYSBOOT: &str = "sysboot virtio 0:1 any 40100000 /extlinux/extlinux.conf";
+
+/// A tree with the bench's RAM, a name, and a label that overlays find.
+fn tree(model: &str) -> Vec<u8> {
+    let mut tree = Tree::new();
+    let root = tree.root();
+    tree.set_u32(root, "#size-cells", 2).unwrap();
+    tree.set_u32(root, "#address-cells", 2).unwrap();
+    tree.set_strings(root, "model", &[model]).unwrap();
+    let memory = tree.add(root, "memory@40000000").unwrap();
+    tree.set_strings(memory, "device_type", &["memory"]).unwrap();
+    let reg = tree.encode_reg(root, 0x4000_0000, 16 << 20).unwrap();
+    tree.set(memory, "reg", &reg).unwrap();
+    tree.add(root, "chosen").unwrap();
+    tree.emit(0).unwrap()
+}
+
+/// An overlay that sets a property of `/chosen`.
+fn overlay(name: &str) -> Vec<u8> {
+    let mut tree = Tree::new();
+    let fragment = tree.add(tree.root(), "fragment@0").unwrap();
+    tree.set_strings(fragment, "target-path", &["/chosen"]).unwrap();
+    let content = tree.add(fragment, "__overlay__").unwrap();
+    tree.set_u32(content, name, 1).unwrap();
+    tree.emit(0).unwrap()
+}
+
+fn disk(menu: &str, more: &[(&str, &[u8])]) -> FakeDisk {
+    let (linux, own) = (linux(), tree("of the label"));
+    let files: [(&str, &[u8]); 5] = [
+        ("extlinux/", b""),
+        ("extlinux/extlinux.conf", menu.as_bytes()),
+        ("Image", &linux),
+        ("initrd", b"070701ramdisk"),
+        ("x.dtb", &own),
+    ];
+    partitioned(&[(true, &fat(&[&files, more].concat()))])
+}
+
+fn bench_with(menu: &str, more: &[(&str, &[u8])]) -> Bench {
+    let mut bench = Bench::new();
+    bench.attach(&[disk(menu, more)]);
+    for (name, address) in [
+        ("kernel_addr_r", KERNEL),
+        ("ramdisk_addr_r", RAMDISK),
+        ("fdt_addr_r", FDT),
+        ("fdtoverlay_addr_r", OVERLAY),
+        ("fdt_addr", MACHINE),
+    ] {
+        bench.context.env.set_hex(name, address);
+    }
+    bench.load(MACHINE, "the machine's", &tree("of the machine"));
+    bench
+}
+
+fn bench(menu: &str) -> Bench {
+    bench_with(menu, &[])
+}
+
+/// The output of a line without the times in it.
+fn enter(bench: &mut Bench, line: &str) -> String {
+    let output = bench.enter(line);
+    let lines = output.lines().map(|line| match line.split_once(" bytes read in ") {
+        Some((bytes, _)) => format!("{bytes} bytes read\n"),
+        None => format!("{line}\n"),
+    });
+    lines.collect()
+}
+
+/// What was handed over: the kernel's start, the tree's model, bootargs, and the ramdisk's start.
+#[track_caller]
+fn started(bench: &Bench) -> (PhysAddr, String, String, Option<u64>) {
+    let jumps = bench.jumps();
+    let [jump] = &jumps[..] else {
+        panic!("one jump: {jumps:?}")
+    };
+    let tree = Tree::parse(bench.context.memory.bytes_from(jump.device_tree).unwrap()).unwrap();
+    let chosen = tree.find("/chosen").unwrap();
+    let text = |node, name| tree.str(node, name).unwrap_or_default().to_string();
+    (
+        jump.entry,
+        text(tree.root(), "model"),
+        text(chosen, "bootargs"),
+        tree.u64(chosen, "linux,initrd-start"),
+    )
+}
+
+#[test]
+fn a_label_with_everything_starts() {
+    let menu = "\
+label one
+    menu label The first
+    kernel /Image
+    append console=ttyAMA0 at=${kernel_addr_r}
+    initrd /initrd
+    fdt ../x.dtb
+";
+    let mut bench = bench(&menu.replace("../x.dtb", "/x.dtb"));
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.starts_with(
+            "\
+Retrieving file: /extlinux/extlinux.conf
+134 bytes read
+1:\tThe first
+Retrieving file: /Image
+8192 bytes read
+Retrieving file: /initrd
+13 bytes read
+append: console=ttyAMA0 at=40200000
+Retrieving file: /x.dtb
+"
+        ),
+        "{output}"
+    );
+    assert!(output.ends_with("\nStarting kernel ...\n\n"), "{output}");
+    assert_eq!(bench.status(), Status::Success);
+    assert_eq!(
+        started(&bench),
+        (
+            PhysAddr(KERNEL),
+            "of the label".into(),
+            "console=ttyAMA0 at=40200000".into(),
+            Some(RAMDISK)
+        )
+    );
+}
+
+#[test]
+fn names_without_a_slash_begin_at_the_menu() {
+    let kernel = linux();
+    let mut bench = bench_with("label one\nkernel vmlinuz\n", &[("extlinux/vmlinuz", &kernel)]);
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(output.contains("Retrieving file: /extlinux/vmlinuz\n"), "{output}");
+    assert_eq!(started(&bench).1, "of the machine");
+}
+
+#[test]
+fn bootargs_stay_where_a_label_says_nothing_of_them() {
+    let mut bench = bench("label one\nkernel /Image\n");
+    bench.enter("setenv bootargs mine");
+    enter(&mut bench, SYSBOOT);
+    assert_eq!(started(&bench).2, "mine");
+}
+
+/// A label that fails says why and leaves no command line behind; the default comes first, then the others in their order.
+#[test]
+fn the_default_comes_first_and_then_the_others() {
+    let menu = "\
+default three
+label one
+    append only=this
+label two
+    kernel /Image
+label three
+    kernel /nothere
+    append of=three
+label four
+    kernel /Image
+";
+    let mut bench = bench(menu);
+    bench.enter("setenv bootargs mine");
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.contains(
+            "\
+3:\tthree
+Retrieving file: /nothere
+Failed to load '/nothere': File not found: '/nothere'
+Skipping three for failure retrieving kernel
+1:\tone
+No kernel given, skipping one
+2:\ttwo
+Retrieving file: /Image
+"
+        ),
+        "{output}"
+    );
+    assert!(!output.contains("four"), "{output}");
+    assert_eq!(started(&bench).2, "mine");
+}
+
+#[test]
+fn a_menu_of_which_nothing_starts_fails() {
+    let menu = "\
+label one
+    kernel /Image
+    initrd /nothere
+    append a
+label two
+    kernel /Image
+    fdt /nothere
+label three
+    kernel /initrd
+label four
+    kernel /Image#conf
+";
+    let mut bench = bench(menu);
+    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    for lines in [
+        "Failed to load '/nothere': File not found: '/nothere'\nSkipping one for failure retrieving initrd\n2:\ttwo\n",
+        "Failed to load '/nothere': File not found: '/nothere'\nSkipping two for failure retrieving FDT\n3:\tthree\n",
+        "Bad Linux ARM64 Image magic!\n",
+        "booti starts what lies at an address; bootm starts a part of the FIT at 0x40200000\n",
+        "\nNo label of the menu could be started\n1\n",
+    ] {
+        assert!(output.contains(lines), "{lines}\n--\n{output}");
+    }
+    assert_eq!(bench.jumps(), []);
+    assert_eq!(bench.context.env.get("bootargs"), None);
+}
+
+#[test]
+fn places_that_are_not_set_are_named() {
+    let mut bench = bench("label one\nkernel /Image\ninitrd /initrd\n");
+    bench.enter("setenv ramdisk_addr_r");
+    let output = enter(&mut bench, SYSBOOT);
+    let expected = "*** ERROR: `ramdisk_addr_r' not set\nSkipping one for failure retrieving initrd\n";
+    assert!(output.contains(expected), "{output}");
+    bench.enter("setenv kernel_addr_r");
+    let output = enter(&mut bench, SYSBOOT);
+    let expected = "*** ERROR: `kernel_addr_r' not set\nSkipping one for failure retrieving kernel\n";
+    assert!(output.contains(expected), "{output}");
+}
+
+const TWO: &str = "label one\nkernel /Image\nappend 1\nlabel two\nmenu label Second\nkernel /Image\nappend 2\n";
+
+/// Types what is to be typed at the menu, and gives what is printed from it on.
+fn choose(bench: &mut Bench, line: &str, keys: &str) -> String {
+    let output = bench.type_in(&format!("{line}\r{keys}"));
+    let (_, output) = output.split_once(" bytes read in ").unwrap();
+    let (_, output) = output.split_once('\n').unwrap();
+    output.to_string()
+}
+
+#[test]
+fn a_choice_is_a_number_or_a_name() {
+    let shown = "A Title\n1:\tone\n2:\tSecond\nEnter choice: ";
+    for (answer, bootargs) in [("2\r", "2"), (" 1 \r", "1"), ("two\r", "2"), ("\r", "1")] {
+        let mut bench = bench(&format!("menu title A Title\ndefault one\n{TWO}"));
+        let output = choose(&mut bench, SYSBOOT, answer);
+        assert!(
+            output.starts_with(&format!("{shown}{}\n", answer.trim_end_matches('\r'))),
+            "{output}"
+        );
+        assert_eq!(started(&bench).2, bootargs, "{answer}");
+    }
+}
+
+#[test]
+fn what_is_no_choice_is_asked_for_again() {
+    let mut bench = bench(&format!("prompt 1\n{TWO}"));
+    let output = choose(&mut bench, SYSBOOT, "3\r0\rx\r\r2\r");
+    let shown = "1:\tone\n2:\tSecond\nEnter choice: ";
+    let again = ["3", "0", "x", ""].map(|answer| format!("{shown}{answer}\n{answer} not found\n"));
+    assert!(
+        output.starts_with(&format!("{}{shown}2\n2:\tSecond\n", again.concat())),
+        "{output}"
+    );
+    assert_eq!(started(&bench).2, "2");
+}
+
+#[test]
+fn the_time_of_the_menu_chooses_the_default() {
+    let mut one = bench(&format!("prompt 1\ntimeout 20\ndefault two\n{TWO}"));
+    let output = choose(&mut one, SYSBOOT, "");
+    assert!(
+        output.starts_with("1:\tone\n2:\tSecond\nEnter choice: \n2:\tSecond\n"),
+        "{output}"
+    );
+    assert_eq!(started(&one).2, "2");
+    // Without a default, the labels in their order.
+    let mut none = bench(&format!("prompt 1\ntimeout 20\ndefault nosuch\n{TWO}"));
+    choose(&mut none, SYSBOOT, "");
+    assert_eq!(started(&none).2, "1");
+}
+
+#[test]
+fn ctrl_c_at_the_menu_leaves_it() {
+    let mut bench = Bench::new();
+    let menu = extlinux::parse("menu", format!("prompt 1\n{TWO}").as_bytes(), &mut |_| Ok(Vec::new())).unwrap();
+    bench.wire.type_in("\x03");
+    let result = super::choose::choose(&mut bench.context, &menu);
+    assert_eq!(result, Err(CommandError::Interrupted));
+}
+
+#[test]
+fn ctrl_c_at_a_file_leaves_the_menu() {
+    let mut bench = bench(TWO);
+    assert_eq!(bench.interrupted(SYSBOOT), Err(CommandError::Interrupted));
+}
+
+#[test]
+fn p_asks_and_the_variable_overrides_the_default() {
+    let mut asked = bench(TWO);
+    let output = choose(&mut asked, &SYSBOOT.replace("sysboot", "sysboot -p"), "2\r");
+    assert!(output.contains("Enter choice: 2\n"), "{output}");
+    let mut overridden = bench(&format!("default one\n{TWO}"));
+    overridden.enter("setenv pxe_label_override two");
+    enter(&mut overridden, SYSBOOT);
+    assert_eq!(started(&overridden).2, "2");
+    let mut missing = bench(&format!("default two\n{TWO}"));
+    missing.enter("setenv pxe_label_override nosuch");
+    let output = enter(&mut missing, SYSBOOT);
+    assert!(output.contains("Missing override pxe label: nosuch\n"), "{output}");
+    assert_eq!(started(&missing).2, "2");
+}
+
+#[test]
+fn localboot_runs_a_variable() {
+    let mut bench = bench("label disk\nappend a\nlocalboot 1\nlabel one\nkernel /Image\n");
+    bench.enter("setenv localcmd 'echo local $bootargs'");
+    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    assert!(output.ends_with("1:\tdisk\nlocal a\n0\n"), "{output}");
+    bench.enter("setenv localcmd");
+    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    assert!(output.ends_with("## Error: \"localcmd\" not defined\n1\n"), "{output}");
+    assert_eq!(bench.jumps(), []);
+}
+
+#[test]
+fn localboot_with_a_negative_number_leaves_the_menu() {
+    let mut bench = bench("label disk\nlocalboot -1\nlabel one\nkernel /Image\n");
+    bench.enter("setenv localcmd 'echo no'");
+    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    assert!(output.ends_with("1:\tdisk\n1\n"), "{output}");
+}
+
+#[test]
+fn addresses_are_appended() {
+    let mut bench = bench("label one\nkernel /Image\nappend a\nipappend 1\n");
+    bench.enter("setenv ipaddr 10.0.2.15; setenv serverip 10.0.2.2; setenv netmask 255.255.255.0");
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.contains("append: a ip=10.0.2.15:10.0.2.2::255.255.255.0\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn a_command_line_that_is_too_long_is_refused() {
+    let long = "${a}".repeat(1000);
+    let mut bench = bench(&format!("label one\nkernel /Image\nappend {long}\n"));
+    bench.enter("setenv a 01234567890123456789");
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(output.contains("bootarg overflow: "), "{output}");
+    assert_eq!(bench.jumps(), []);
+}
+
+#[test]
+fn the_tree_of_a_folder_is_the_boards() {
+    let own = tree("of the board");
+    let files: [(&str, &[u8]); 3] = [("dtbs/", b""), ("dtbs/v/", b""), ("dtbs/v/s-b.dtb", &own)];
+    let menu = "label one\nkernel /Image\nfdtdir /dtbs/v\n";
+    for (line, path, model) in [
+        ("setenv soc s; setenv board b", "/dtbs/v/s-b.dtb", "of the board"),
+        (
+            "setenv fdtfile s-b.dtb; setenv board x",
+            "/dtbs/v/s-b.dtb",
+            "of the board",
+        ),
+        ("setenv board b", "/dtbs/v/b.dtb", "of the machine"),
+        ("setenv soc s", "/dtbs/v/s.dtb", "of the machine"),
+    ] {
+        let mut bench = bench_with(menu, &files);
+        bench.enter(line);
+        let output = enter(&mut bench, SYSBOOT);
+        assert!(output.contains(&format!("Retrieving file: {path}\n")), "{output}");
+        assert_eq!(started(&bench).1, model, "{line}");
+    }
+    let mut nameless = bench_with(menu, &files);
+    let output = enter(&mut nameless, SYSBOOT);
+    assert!(!output.contains("Retrieving file: /dtbs"), "{output}");
+    assert_eq!(started(&nameless).1, "of the machine");
+}
+
+#[test]
+fn without_a_place_for_it_the_machines_tree_is_used() {
+    let mut named = bench("label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /o.dtbo\n");
+    named.enter("setenv fdt_addr_r");
+    let output = enter(&mut named, SYSBOOT);
+    assert!(
+        output.contains("fdt_addr_r is not set: /x.dtb is not loaded\n"),
+        "{output}"
+    );
+    assert!(output.contains("The overlays of one are left out: "), "{output}");
+    assert_eq!(started(&named).1, "of the machine");
+    let mut own = bench("label one\nkernel /Image\n");
+    own.enter("setenv fdtcontroladdr $fdt_addr; setenv fdt_addr");
+    enter(&mut own, SYSBOOT);
+    assert_eq!(started(&own).1, "of the machine");
+}
+
+#[test]
+fn overlays_are_applied_in_order_and_bad_ones_left_out() {
+    let (first, second) = (overlay("first"), overlay("second"));
+    let files: [(&str, &[u8]); 2] = [("1.dtbo", &first), ("2.dtbo", &second)];
+    let menu = "label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /1.dtbo /nothere /initrd /2.dtbo\n";
+    let mut bench = bench_with(menu, &files);
+    let output = enter(&mut bench, SYSBOOT);
+    for line in [
+        "Failed loading overlay /nothere\n",
+        "Failed to apply overlay /initrd, skipping\n",
+    ] {
+        assert!(output.contains(line), "{output}");
+    }
+    let tree = Tree::parse(bench.context.memory.bytes_from(bench.jumps()[0].device_tree).unwrap()).unwrap();
+    let chosen = tree.find("/chosen").unwrap();
+    assert_eq!(tree.u32(chosen, "first"), Some(1));
+    assert_eq!(tree.u32(chosen, "second"), Some(1));
+    let mut placeless = bench_with(menu, &files);
+    placeless.enter("setenv fdtoverlay_addr_r");
+    let output = enter(&mut placeless, SYSBOOT);
+    assert!(
+        output.contains("Invalid fdtoverlay_addr_r for loading overlays\n"),
+        "{output}"
+    );
+    assert_eq!(started(&placeless).1, "of the label");
+}
+
+#[test]
+fn a_uimage_is_started_by_bootm() {
+    let kernel = uimage(Type::KERNEL, Compression::NONE, 0x4030_0000, &linux());
+    let mut bench = bench_with("label one\nkernel /uImage\n", &[("uImage", &kernel)]);
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.contains("## Booting kernel from Legacy Image at 40200000 ...\n"),
+        "{output}"
+    );
+    assert_eq!(bench.jumps().len(), 1, "{output}");
+}
+
+#[test]
+fn notes_come_before_the_menu() {
+    let mut bench = bench("bogus\nsay hello\x1b[2J\nlabel one\nkernel /Image\nkaslrseed\n");
+    let output = enter(&mut bench, SYSBOOT);
+    let notes = "Ignoring unknown command: bogus (/extlinux/extlinux.conf, line 1)\nhello\\u{1b}[2J\n1:\tone\n";
+    assert!(output.contains(notes), "{output}");
+    assert!(output.contains("\nNo RNG device\n"), "{output}");
+    let mut many = self::bench(&format!("{}label one\nkernel /Image\n", "frob\n".repeat(40)));
+    let output = enter(&mut many, SYSBOOT);
+    assert!(
+        output.contains("line 32)\nand 8 more such lines\n1:\tone\n"),
+        "{output}"
+    );
+}
+
+#[test]
+fn included_files_come_from_the_same_place() {
+    let more: [(&str, &[u8]); 1] = [("more.conf", b"label one\nkernel /Image\nappend included\n")];
+    let mut bench = bench_with("include /more.conf\n", &more);
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.contains("Retrieving file: /more.conf\n40 bytes read\n1:\tone\n"),
+        "{output}"
+    );
+    assert_eq!(started(&bench).2, "included");
+}
+
+#[test]
+fn what_is_no_menu_is_told() {
+    for (menu, why) in [
+        (
+            "label one\ninclude /nothere\n",
+            "/extlinux/extlinux.conf, line 2: '/nothere' cannot be included: \
+             Failed to load '/nothere': File not found: '/nothere'",
+        ),
+        ("label", "/extlinux/extlinux.conf, line 1: the label has no name"),
+        (
+            &"#".repeat(70_000),
+            "/extlinux/extlinux.conf has 65537 bytes, a file of a boot menu at most 65536",
+        ),
+    ] {
+        let mut bench = bench(menu);
+        let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+        assert!(
+            output.ends_with(&format!("Error parsing config file\n{why}\n1\n")),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn the_arguments_of_sysboot() {
+    let mut bench = bench("label one\nkernel /Image\n");
+    for line in [
+        "sysboot",
+        "sysboot virtio 0:1",
+        "sysboot virtio 0:1 ntfs 40100000 x",
+        "sysboot virtio 0:1 any 40100000 x y",
+    ] {
+        assert!(bench.enter(line).starts_with("sysboot - boot by a menu"), "{line}");
+    }
+    bench.dialogue(
+        "\
+=> sysboot virtio 0:1 any; echo $?
+*** ERROR: `pxefile_addr_r' not set
+1
+=> setenv pxefile_addr_r 40100000; sysboot virtio 0:1 any; echo $?
+*** ERROR: `bootfile' not set
+1
+=> sysboot virtio 1:1 any 40100000 /x; echo $?
+** Bad device specification virtio 1 **
+Couldn't find partition virtio 1:1: there is only virtio 0
+1
+=> sysboot virtio 0:1 ext2 40100000 /x; echo $?
+Retrieving file: /x
+Can't set block device: virtio 0:1 has fat, not ext4
+1
+=> sysboot virtio 0:1 fat 40f00000 /extlinux/extlinux.conf; echo $?
+Retrieving file: /extlinux/extlinux.conf
+** Reading file would overwrite reserved memory **
+Failed to load '/extlinux/extlinux.conf': 0x40f00000..0x40f00018 runs into the loader at 0x40f00000..0x41000000
+1
+",
+    );
+    bench.enter("setenv bootfile /extlinux/extlinux.conf");
+    bench.enter("sysboot virtio 0:1 fat");
+    assert_eq!(bench.jumps().len(), 1);
+}

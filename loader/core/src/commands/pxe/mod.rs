@@ -71,12 +71,17 @@ pub(super) fn get(context: &mut Context) -> CommandResult {
                 return Ok(Status::Success);
             }
             // The server answers: that name is not there, the next may be.
-            Err(CommandError::Failed(why)) if why.starts_with("TFTP error") => context.say(format_args!("{why}")),
+            Err(CommandError::Failed(why)) if is_refusal(&why) => context.say(format_args!("{why}")),
             Err(other) => return Err(other),
         }
     }
     context.say(format_args!("Config file not found"));
     Ok(Status::Failure)
+}
+
+/// Whether a transfer failed because the server said so, and not because there is none.
+pub(super) fn is_refusal(why: &str) -> bool {
+    why.starts_with("TFTP error: '")
 }
 
 /// Starts what the menu at `address` says.
