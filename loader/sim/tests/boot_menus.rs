@@ -117,3 +117,108 @@ fn a_server_that_is_not_there_is_asked_once() {
     machine.enter("setenv ipaddr");
     assert_eq!(machine.enter("pxe get"), "*** ERROR: `ipaddr' not set\n");
 }
+
+/// What a scan of the network does, with the addresses left to DHCP.
+fn scan(machine: &mut Machine, line: &str) -> String {
+    machine.enter("setenv ipaddr; setenv serverip");
+    let output = machine.enter(line);
+    let shown = [
+        "Filename ",
+        "TFTP error",
+        "SCRIPT",
+        "booted",
+        "local",
+        "Nothing",
+        "dhcp:",
+        "pxe:",
+        "Config",
+        "DHCP",
+    ];
+    let lines = output
+        .lines()
+        .filter(|line| shown.iter().any(|start| line.starts_with(start)));
+    let lines = lines.map(|line| line.split_once(" (").map_or(line, |(line, _)| line));
+    lines.map(|line| format!("{line}\n")).collect()
+}
+
+const BOUND: &str = "DHCP client bound to address 10.0.2.15\n";
+
+#[test]
+fn the_network_is_asked_for_a_script_and_then_for_a_menu() {
+    let mut machine = machine();
+    machine.enter("setenv localcmd echo local");
+    machine.lan.add_file("boot.scr", b"echo booted");
+    let uimg = "Filename 'boot.scr.uimg'.\nTFTP error: 'File not found'\ndhcp: boot.scr.uimg ... not there\n";
+    let script = "Filename 'boot.scr'.\n";
+    assert_eq!(
+        scan(&mut machine, "bootflow scan -b"),
+        format!("{BOUND}{uimg}{script}booted\n")
+    );
+    assert_eq!(machine.status(), Status::Success);
+
+    machine.lan.add_file("boot.scr", b"echo booted; false");
+    machine
+        .lan
+        .add_file("pxelinux.cfg/0A00020F", b"label one\nlocalboot 1\n");
+    let menu = "Filename 'pxelinux.cfg/01-52-54-00-12-34-56'.\nTFTP error: 'File not found'\n\
+        Filename 'pxelinux.cfg/0A00020F'.\nConfig file 'pxelinux.cfg/0A00020F' found\nlocal\n";
+    machine.enter("setenv ethaddr 52:54:00:12:34:56");
+    let failed = "booted\nSCRIPT FAILED: continuing...\n";
+    assert_eq!(
+        scan(&mut machine, "bootflow scan -b dhcp pxe"),
+        format!("{BOUND}{uimg}{script}{failed}{menu}")
+    );
+    assert_eq!(scan(&mut machine, "bootflow scan -b pxe"), format!("{BOUND}{menu}"));
+}
+
+#[test]
+fn the_name_of_the_script_may_be_given() {
+    let mut machine = machine();
+    machine.lan.add_file("mine", b"echo booted");
+    machine.lan.add_file("my.scr", b"echo booted");
+    machine.lan.host().dhcp.as_mut().unwrap().offer().boot_file = Some("my.scr".into());
+    assert_eq!(
+        scan(&mut machine, "bootflow scan -b"),
+        format!("{BOUND}Filename 'my.scr'.\nbooted\n")
+    );
+    machine.enter("setenv boot_script_dhcp mine");
+    assert_eq!(
+        scan(&mut machine, "bootflow scan -b"),
+        format!("{BOUND}Filename 'mine'.\nbooted\n")
+    );
+    machine.enter("setenv boot_script_dhcp");
+    machine.lan.host().dhcp.as_mut().unwrap().offer().boot_file = Some("pxelinux.0".into());
+    machine.lan.add_file("boot.scr.uimg", b"echo booted");
+    assert_eq!(
+        scan(&mut machine, "bootflow scan -b"),
+        format!("{BOUND}Filename 'boot.scr.uimg'.\nbooted\n")
+    );
+}
+
+#[test]
+fn without_a_server_the_network_is_left() {
+    let mut machine = machine();
+    machine.lan.host().tftp = None;
+    let output = scan(&mut machine, "bootflow scan -b");
+    assert!(
+        output.starts_with(&format!("{BOUND}Filename 'boot.scr.uimg'.\ndhcp: TFTP error: ")),
+        "{output}"
+    );
+    assert!(output.ends_with("Nothing was booted: no target is left\n"), "{output}");
+    assert_eq!(output.matches("Filename").count(), 1, "{output}");
+    machine.enter("setenv scriptaddr");
+    let output = scan(&mut machine, "bootflow scan -b");
+    assert!(output.contains("dhcp: *** ERROR: `scriptaddr' not set\n"), "{output}");
+}
+
+#[test]
+fn without_an_address_the_network_is_left() {
+    let mut machine = machine();
+    machine.lan.set_link(false);
+    let output = scan(&mut machine, "bootflow scan -b dhcp");
+    assert!(
+        output.starts_with("dhcp: ") && output.ends_with("Nothing was booted: no target is left\n"),
+        "{output}"
+    );
+    assert_eq!(machine.status(), Status::Failure);
+}

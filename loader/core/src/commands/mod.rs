@@ -8,6 +8,7 @@ mod base;
 mod bdinfo;
 mod blocks;
 mod boot;
+mod bootflow;
 mod booti;
 mod bootm;
 mod buses;
@@ -150,6 +151,7 @@ pub const COMMANDS: &[Command] = &[
     bdinfo::COMMAND,
     boot::COMMAND,
     boot::BOOTD,
+    bootflow::COMMAND,
     booti::COMMAND,
     bootm::COMMAND,
     cat::COMMAND,
