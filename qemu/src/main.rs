@@ -16,6 +16,8 @@ options:
   --kernel          load the image to RAM instead, as a kernel
   --tftp FOLDER     files on the TFTP server 10.0.2.2
   --env FILE        flash bank 1, where saveenv keeps the environment; made if it is not there
+  --card FILE       image of an SD card (scripts/make-sd); may be given again for the next slot
+  --disk FILE       raw image of a virtio disk; may be given again for the next disk
   --cpu MODEL       cortex-a53, cortex-a57, cortex-a72, max
   --smp N           number of CPUs
   --memory SIZE     as 512M, 2G
@@ -35,6 +37,8 @@ struct Options {
     as_kernel: bool,
     tftp: Option<PathBuf>,
     env: Option<PathBuf>,
+    cards: Vec<PathBuf>,
+    disks: Vec<PathBuf>,
     cpu: Option<String>,
     smp: Option<u32>,
     memory: Option<String>,
@@ -56,6 +60,8 @@ impl Options {
                 "--kernel" => options.as_kernel = true,
                 "--tftp" => options.tftp = Some(value()?.into()),
                 "--env" => options.env = Some(value()?.into()),
+                "--card" => options.cards.push(value()?.into()),
+                "--disk" => options.disks.push(value()?.into()),
                 "--cpu" => options.cpu = Some(value()?),
                 "--smp" => options.smp = Some(value()?.parse()?),
                 "--memory" => options.memory = Some(value()?),
@@ -79,6 +85,8 @@ impl Options {
             flash_image(&image)?;
             machine = machine.flash(&image);
         }
+        machine = self.cards.iter().fold(machine, |machine, image| machine.card(image));
+        machine = self.disks.iter().fold(machine, |machine, image| machine.disk(image));
         for (value, set) in [
             (self.cpu, Machine::cpu as fn(_, &str) -> _),
             (self.memory, Machine::memory),
