@@ -212,7 +212,10 @@ impl Machine {
         self
     }
 
-    /// Adds a virtio disk (virtio-mmio) that holds a raw image, written in place; may be called again for the next disk.
+    /// Adds a virtio disk (virtio-mmio) that holds a raw image, written in place; may be called again for another one.
+    ///
+    /// QEMU fills the board's slots from the last one down, and they are numbered from the first one up: of several disks the one that is
+    /// added last is `virtio 0`.
     pub fn disk(mut self, image: &Path) -> Self {
         self.drives.push((Drive::Virtio, image.to_owned()));
         self

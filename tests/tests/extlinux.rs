@@ -151,10 +151,8 @@ booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdtcontroladdr}
         "mmc 0:1: extlinux.conf ... Found /extlinux/extlinux.conf\n",
         "Skipping one for failure retrieving kernel\n",
         "No label of the menu could be started\n",
-        "virtio 0:",
-        "extlinux.conf ... not there\n",
-        "virtio 1:",
-        "boot.scr ... Found U-Boot script /boot.scr\n",
+        "virtio 0:0: extlinux.conf ... not there\n",
+        "virtio 1:1: boot.scr ... Found U-Boot script /boot.scr\n",
         "## Executing script at 40200000\n",
     ];
     assert_lines(&console, &lines);
