@@ -13,6 +13,7 @@ const TARGETS: &[Target] = &[
     ("console", targets::console),
     ("env_import", targets::env_import),
     ("ext4", targets::ext4),
+    ("extlinux", targets::extlinux),
     ("fat", targets::fat),
     ("fdt", targets::fdt),
     ("fit", targets::fit),

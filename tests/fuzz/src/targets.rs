@@ -12,12 +12,14 @@ use std::rc::Rc;
 
 use hal::fakes::{FakeSystem, ManualClock, VecRam};
 use hal::{Console, ExceptionLevel, PhysAddr, Region};
+use loader_core::boot::extlinux;
 use loader_core::console::terminal::CTRL_C;
 use loader_core::console::{Repl, Terminal};
 use loader_core::context::{CommandResult, Context, Status};
 use loader_core::devicetree::Tree;
 use loader_core::memory::Memory;
 use loader_core::shell::{self, lookup, parser};
+use loader_core::source::SourceError;
 
 /// First address and length of the RAM; the loader has the last [`LOADER`] bytes of it.
 const RAM: (u64, u64) = (0x4000_0000, 0x8_0000);
@@ -304,6 +306,51 @@ pub fn uimage(data: &[u8]) {
 pub fn fit(data: &[u8]) {
     image(data, "script-1");
     image(data, "conf-1");
+}
+
+/// A boot menu, and the files that it includes: what a byte that no text has divides. Then the menu at the prompt of a machine that has no
+/// files to start.
+pub fn extlinux(data: &[u8]) {
+    let mut files = data.split(|byte| *byte == 0xff);
+    let first = files.next().unwrap_or_default();
+    let mut fetched = 0;
+    let mut include = |_: &str| {
+        fetched += 1;
+        let file = files.next().map(<[u8]>::to_vec);
+        file.ok_or(SourceError::Failed("there is no such file".into()))
+    };
+    let parsed = extlinux::parse("menu", first, &mut include);
+    assert!(fetched <= extlinux::MAX_INCLUDES);
+    match parsed {
+        Ok(menu) => {
+            assert!(menu.labels.len() <= extlinux::MAX_LABELS);
+            for label in &menu.labels {
+                assert_eq!(
+                    menu.position(&label.name).map(|index| &menu.labels[index].name),
+                    Some(&label.name)
+                );
+                assert!(!label.shown().contains('\n') && label.overlays.len() <= extlinux::MAX_OVERLAYS);
+                let append = label.append.as_deref().unwrap_or_default();
+                let expanded = extlinux::expand(append, &|_| Some("value"));
+                assert!(expanded.is_none_or(|line| line.len() <= extlinux::MAX_LINE));
+            }
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    let (mut context, keyboard) = machine();
+    for (name, value) in [
+        ("localcmd", "echo local"),
+        ("kernel_addr_r", "40040000"),
+        ("fdt_addr_r", "40040000"),
+    ] {
+        context.env.set(name, value).expect("an environment of a few");
+    }
+    load(&mut context, INPUT, first);
+    keyboard.typed.borrow_mut().extend(*b"1\rx\r");
+    let _ = command(&mut context, &["pxe", "boot", "40001000"]);
+    let steers = keyboard.shown.borrow().contains(&0x1b);
+    assert!(!steers, "what the menu says steers the terminal");
+    settle(&mut context);
 }
 
 /// What servers answer: DHCP, TFTP, DNS, SNTP, ping.
