@@ -70,6 +70,15 @@ pub struct Medium {
     pub facts: Vec<(&'static str, String)>,
 }
 
+/// A part of a read: the blocks from `first` on, to `bytes`, which are whole blocks.
+#[derive(Debug, PartialEq, Eq)]
+pub struct ReadPiece<'a> {
+    /// The first block.
+    pub first: BlockIdx,
+    /// Where its bytes and those behind them are to stay.
+    pub bytes: &'a mut [u8],
+}
+
 /// A card slot or a disk.
 ///
 /// [`BlockDevice::read`] and [`BlockDevice::write`] take many blocks at once, and do them with as few commands as the device lets them: the
@@ -102,6 +111,19 @@ pub trait BlockDevice {
     /// # Errors
     /// [`BlockError`]; `bytes` then holds anything. [`BlockFault::Length`] unless `bytes` is whole blocks.
     fn read(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError>;
+
+    /// Reads all `pieces`, in any order and as many at a time as the device takes, where [`BlockDevice::read`] has it wait for the caller
+    /// between them. [`BlockDevice::request_blocks`] counts for all of them together.
+    ///
+    /// # Errors
+    /// [`BlockError`] of a piece that failed, with the block in it; the bytes of every piece then hold anything, and the device has let go
+    /// of them all.
+    fn read_scattered(&mut self, pieces: &mut [ReadPiece<'_>], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        for piece in pieces {
+            self.read(piece.first, piece.bytes, &mut *meanwhile)?;
+        }
+        Ok(())
+    }
 
     /// Writes `bytes` to the blocks from `first` on. When it returns they are on the medium.
     ///

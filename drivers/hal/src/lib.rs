@@ -24,7 +24,7 @@ pub mod system;
 pub mod fakes;
 
 pub use addr::{PhysAddr, Region};
-pub use block::{BlockDevice, BlockError, BlockIdx};
+pub use block::{BlockDevice, BlockError, BlockIdx, ReadPiece};
 pub use clock::{Clock, Deadline, Instant};
 pub use console::Console;
 pub use dma::{DmaMemory, StreamingDma};

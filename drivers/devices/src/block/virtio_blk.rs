@@ -1,9 +1,11 @@
 //! The virtio block device (virtio 1.2, section 5.2), on any transport.
 //!
-//! One request at a time, as large as the device takes: the loader reads whole files, and a request costs far more than its bytes. The
-//! bytes go straight to where the caller wants them, if the platform [lends](hal::StreamingDma) them, else by way of a buffer of the
-//! driver's. A request that does not end in time ends with a reset: the device then has no claim on the caller's bytes.
+//! Requests are as large as the device takes, and as many at a time as its queue holds: the loader reads whole files, and a request that is
+//! waited for costs far more than its bytes. The bytes go straight to where the caller wants them, if the platform
+//! [lends](hal::StreamingDma) them, else by way of a buffer of the driver's, one request after the other. A device that ends none in time
+//! is reset: it then has no claim on the caller's bytes.
 
+mod format;
 mod requests;
 
 use alloc::borrow::ToOwned;
@@ -14,12 +16,13 @@ use alloc::vec::Vec;
 
 use hal::block::{BLOCK_SIZE, BlockDevice, BlockError, BlockFault, BlockIdx, BlockInterface, Medium};
 use hal::flash::Meanwhile;
-use hal::{Platform, StreamingDma};
+use hal::{Platform, ReadPiece, StreamingDma};
 
 use crate::block::{check, walk};
 use crate::virtio::{self, Transport, VirtioError};
 
-use requests::{Data, Requests, config, feature, request, status};
+use format::{Data, Request, config, feature, request, status};
+use requests::{Failed, Requests};
 
 /// The length of the device's serial number (5.2.6).
 const SERIAL_LEN: usize = 20;
@@ -63,24 +66,8 @@ impl VirtioBlk {
         fault.map_or(Ok(()), |fault| Err(self.error(Some(first), fault)))
     }
 
-    /// Reads at most [`Limits::request`] bytes.
-    fn read_some(
-        &mut self,
-        first: BlockIdx,
-        bytes: &mut [u8],
-        meanwhile: Meanwhile<'_>,
-    ) -> Result<(), (BlockIdx, BlockFault)> {
-        let streaming = Rc::clone(&self.streaming);
-        if let Some(address) = streaming.lend_to_fill(bytes) {
-            let data = Data {
-                address,
-                len: bytes.len(),
-                device_writes: true,
-            };
-            let result = self.requests.request(request::READ, first, Some(data), meanwhile);
-            streaming.take_back(bytes, address);
-            return result.map_err(|fault| (first, fault));
-        }
+    /// Reads a piece that is not lent to the device.
+    fn read_by_buffer(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), Failed> {
         walk(first, bytes.chunks_mut(self.requests.buffer_len()), |block, chunk| {
             let read = self.read_to_buffer(block, chunk, &mut *meanwhile);
             read.map_err(|fault| (block, fault))
@@ -94,26 +81,21 @@ impl VirtioBlk {
         meanwhile: Meanwhile<'_>,
     ) -> Result<(), BlockFault> {
         let data = self.requests.buffer(chunk.len(), true)?;
-        self.requests.request(request::READ, first, Some(data), meanwhile)?;
+        self.request(request::READ, first, data, meanwhile)?;
         chunk.copy_from_slice(self.requests.buffer_bytes(chunk.len())?);
         Ok(())
     }
 
-    /// Writes at most [`Limits::request`] bytes.
-    fn write_some(
-        &mut self,
-        first: BlockIdx,
-        bytes: &[u8],
-        meanwhile: Meanwhile<'_>,
-    ) -> Result<(), (BlockIdx, BlockFault)> {
+    /// Writes whole blocks.
+    fn write_some(&mut self, first: BlockIdx, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), Failed> {
         if let Some(address) = self.streaming.lend_to_read(bytes) {
             let data = Data {
                 address,
                 len: bytes.len(),
                 device_writes: false,
             };
-            let result = self.requests.request(request::WRITE, first, Some(data), meanwhile);
-            return result.map_err(|fault| (first, fault));
+            let mut requests = self.requests.limits.requests(request::WRITE, first, data);
+            return self.requests.run(&mut requests, meanwhile);
         }
         walk(first, bytes.chunks(self.requests.buffer_len()), |block, chunk| {
             let written = self.write_from_buffer(block, chunk, &mut *meanwhile);
@@ -124,17 +106,19 @@ impl VirtioBlk {
     fn write_from_buffer(&mut self, first: BlockIdx, chunk: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockFault> {
         self.requests.buffer_bytes_mut(chunk.len())?.copy_from_slice(chunk);
         let data = self.requests.buffer(chunk.len(), false)?;
-        self.requests.request(request::WRITE, first, Some(data), meanwhile)
+        self.request(request::WRITE, first, data, meanwhile)
+    }
+
+    fn request(&mut self, kind: u32, first: BlockIdx, data: Data, meanwhile: Meanwhile<'_>) -> Result<(), BlockFault> {
+        let data = Some(data);
+        self.requests.request(Request { kind, first, data }, meanwhile)
     }
 
     /// The serial number, if the device has one.
     fn serial(&mut self, meanwhile: Meanwhile<'_>) -> Result<String, BlockFault> {
         self.requests.buffer_bytes_mut(SERIAL_LEN)?.fill(0);
         let data = self.requests.buffer(SERIAL_LEN, true)?;
-        match self
-            .requests
-            .request(request::GET_ID, BlockIdx(0), Some(data), meanwhile)
-        {
+        match self.request(request::GET_ID, BlockIdx(0), data, meanwhile) {
             Ok(()) => {
                 let text = self.requests.buffer_bytes(SERIAL_LEN)?;
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
@@ -204,11 +188,34 @@ impl BlockDevice for VirtioBlk {
     }
 
     fn read(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
-        self.check(first, bytes.len())?;
-        let pieces = bytes.chunks_mut(self.requests.limits.request);
-        let done = walk(first, pieces, |block, piece| {
-            self.read_some(block, piece, &mut *meanwhile)
+        self.read_scattered(&mut [ReadPiece { first, bytes }], meanwhile)
+    }
+
+    fn read_scattered(&mut self, pieces: &mut [ReadPiece<'_>], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        for piece in &*pieces {
+            self.check(piece.first, piece.bytes.len())?;
+        }
+        let streaming = Rc::clone(&self.streaming);
+        let lend = |piece: &mut ReadPiece<'_>| streaming.lend_to_fill(piece.bytes);
+        let lent: Vec<_> = pieces.iter_mut().map(lend).collect();
+        let limits = self.requests.limits;
+        let mut requests = pieces.iter().zip(&lent).flat_map(|(piece, address)| {
+            let data = address.map(|address| Data {
+                address,
+                len: piece.bytes.len(),
+                device_writes: true,
+            });
+            data.into_iter()
+                .flat_map(move |data| limits.requests(request::READ, piece.first, data))
         });
+        let mut done = self.requests.run(&mut requests, &mut *meanwhile);
+        for (piece, address) in pieces.iter_mut().zip(lent) {
+            match address {
+                Some(address) => streaming.take_back(piece.bytes, address),
+                None if done.is_ok() => done = self.read_by_buffer(piece.first, piece.bytes, &mut *meanwhile),
+                None => {}
+            }
+        }
         done.map_err(|(block, fault)| self.error(Some(block), fault))
     }
 
@@ -217,15 +224,17 @@ impl BlockDevice for VirtioBlk {
         if self.medium.as_ref().is_some_and(|medium| medium.read_only) {
             return Err(self.error(Some(first), BlockFault::ReadOnly));
         }
-        let pieces = bytes.chunks(self.requests.limits.request);
-        let done = walk(first, pieces, |block, piece| {
-            self.write_some(block, piece, &mut *meanwhile)
-        });
+        let done = self.write_some(first, bytes, &mut *meanwhile);
         done.map_err(|(block, fault)| self.error(Some(block), fault))?;
         if self.requests.features & feature::FLUSH == 0 {
             return Ok(());
         }
-        let flushed = self.requests.request(request::FLUSH, BlockIdx(0), None, meanwhile);
+        let flush = Request {
+            kind: request::FLUSH,
+            first: BlockIdx(0),
+            data: None,
+        };
+        let flushed = self.requests.request(flush, meanwhile);
         flushed.map_err(|fault| self.error(None, fault))
     }
 

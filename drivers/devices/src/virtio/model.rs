@@ -93,6 +93,15 @@ impl Model {
         model
     }
 
+    /// Lets a block device do some of what it has taken.
+    pub(crate) fn go_on(&self) {
+        let mut state = self.0.borrow_mut();
+        if let Some(mut disk) = state.disk.take() {
+            disk.go_on(&mut state);
+            state.disk = Some(disk);
+        }
+    }
+
     pub(crate) fn header(&self) -> usize {
         if self.0.borrow().legacy { 10 } else { 12 }
     }
@@ -216,6 +225,9 @@ impl State {
             if !self.hangs {
                 self.status = 0;
                 self.queues = Default::default();
+                if let Some(disk) = &mut self.disk {
+                    disk.waiting.clear();
+                }
             }
             return;
         }

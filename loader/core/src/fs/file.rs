@@ -82,6 +82,7 @@ impl File {
         let first = self.pieces.partition_point(|piece| piece.end() <= offset);
         let mut pieces = self.pieces.get(first..).unwrap_or_default().iter();
         let (mut at, mut rest) = (offset, bytes);
+        let mut gather = volume.gather();
         while !rest.is_empty() {
             let piece = pieces.next();
             // Up to the next piece there is nothing on the volume.
@@ -95,13 +96,13 @@ impl File {
                 Some(place) => {
                     let from = place.saturating_add(at.saturating_sub(piece.at));
                     let (now, later) = split(rest, here);
-                    volume.read(from, now)?;
+                    gather.read(from, now)?;
                     rest = later;
                 }
             }
             at = at.saturating_add(here);
         }
-        Ok(())
+        Ok(gather.finish()?)
     }
 }
 

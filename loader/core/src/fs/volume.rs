@@ -5,9 +5,10 @@
 
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
 use hal::block::BLOCK_SIZE;
-use hal::{BlockDevice, BlockError, BlockIdx};
+use hal::{BlockDevice, BlockError, BlockIdx, ReadPiece};
 use thiserror::Error;
 
 /// [`BLOCK_SIZE`] as offsets count.
@@ -75,7 +76,7 @@ pub struct Volume<'a> {
     /// Whether the user is not listened to for now.
     deaf: bool,
     /// Requests that may still be made before the user is looked after.
-    unwatched: u8,
+    unwatched: usize,
 }
 
 impl<'a> Volume<'a> {
@@ -135,12 +136,12 @@ impl<'a> Volume<'a> {
         Ok(())
     }
 
-    /// As [`Volume::check`], before a request of `len` bytes; of short ones only before every sixteenth: a look at the console can take as
-    /// long as the request, and the device calls `meanwhile` while it takes long.
-    fn look_up(&mut self, len: usize) -> Result<(), VolumeError> {
+    /// As [`Volume::check`], before so many requests of `len` bytes together; of short ones only before every sixteenth: a look at the console
+    /// can take as long as the request, and the device calls `meanwhile` while it takes long.
+    fn look_up(&mut self, len: usize, requests: usize) -> Result<(), VolumeError> {
         const SHORT: usize = 512 * BLOCK_SIZE;
-        const SKIPPED: u8 = 15;
-        if let Some(left) = self.unwatched.checked_sub(1).filter(|_| len <= SHORT) {
+        const SKIPPED: usize = 15;
+        if let Some(left) = self.unwatched.checked_sub(requests).filter(|_| len <= SHORT) {
             self.unwatched = left;
             return Ok(());
         }
@@ -158,6 +159,25 @@ impl<'a> Volume<'a> {
     /// # Errors
     /// [`VolumeError`]; `bytes` then holds anything.
     pub fn read(&mut self, offset: u64, bytes: &mut [u8]) -> Result<(), VolumeError> {
+        self.read_by_blocks(offset, bytes, |volume, first, middle| volume.read_blocks(first, middle))
+    }
+
+    /// For reads all over the volume that need not end one after the other.
+    pub fn gather<'v, 'b>(&'v mut self) -> Gather<'v, 'a, 'b> {
+        Gather {
+            volume: self,
+            pieces: Vec::new(),
+            room: 0,
+        }
+    }
+
+    /// Reads as [`Volume::read`] does, and has `whole` read the blocks that are whole.
+    fn read_by_blocks<'b>(
+        &mut self,
+        offset: u64,
+        bytes: &'b mut [u8],
+        whole: impl FnOnce(&mut Self, u64, &'b mut [u8]) -> Result<(), VolumeError>,
+    ) -> Result<(), VolumeError> {
         self.inside(offset, bytes.len())?;
         let mut block = offset / BLOCK;
         let skipped = usize::try_from(offset % BLOCK).unwrap_or(0);
@@ -169,13 +189,13 @@ impl<'a> Volume<'a> {
             rest = behind;
             block = block.saturating_add(1);
         }
-        let whole = rest.len().saturating_sub(rest.len() % BLOCK_SIZE);
-        let (middle, tail) = rest.split_at_mut(whole);
-        self.read_blocks(block, middle)?;
+        let len = rest.len().saturating_sub(rest.len() % BLOCK_SIZE);
+        let (middle, tail) = rest.split_at_mut(len);
+        whole(self, block, middle)?;
         if tail.is_empty() {
             return Ok(());
         }
-        let count = u64::try_from(whole / BLOCK_SIZE).unwrap_or(u64::MAX);
+        let count = u64::try_from(len / BLOCK_SIZE).unwrap_or(u64::MAX);
         self.read_part(block.saturating_add(count), 0, tail)
     }
 
@@ -195,11 +215,24 @@ impl<'a> Volume<'a> {
     pub fn read_blocks(&mut self, first: u64, bytes: &mut [u8]) -> Result<(), VolumeError> {
         let mut at = self.place(first, bytes.len())?;
         for piece in bytes.chunks_mut(self.request_len()) {
-            self.look_up(piece.len())?;
+            self.look_up(piece.len(), 1)?;
             let watch = &mut *self.watch;
             self.device.read(at, piece, &mut || watch.meanwhile())?;
             at = behind(at, piece.len());
         }
+        Ok(())
+    }
+
+    /// Reads `pieces`, whose blocks are the device's, and which are no more than one request; there are none then.
+    fn read_pieces(&mut self, pieces: &mut Vec<ReadPiece<'_>>) -> Result<(), VolumeError> {
+        if pieces.is_empty() {
+            return Ok(());
+        }
+        let len = pieces.iter().map(|piece| piece.bytes.len()).sum();
+        self.look_up(len, pieces.len())?;
+        let watch = &mut *self.watch;
+        self.device.read_scattered(pieces, &mut || watch.meanwhile())?;
+        pieces.clear();
         Ok(())
     }
 
@@ -215,7 +248,7 @@ impl<'a> Volume<'a> {
     pub fn write_blocks(&mut self, first: u64, bytes: &[u8]) -> Result<(), VolumeError> {
         let mut at = self.place(first, bytes.len())?;
         for piece in bytes.chunks(self.request_len()) {
-            self.look_up(piece.len())?;
+            self.look_up(piece.len(), 1)?;
             let watch = &mut *self.watch;
             self.device.write(at, piece, &mut || watch.meanwhile())?;
             at = behind(at, piece.len());
@@ -259,6 +292,50 @@ impl<'a> Volume<'a> {
     fn outside(&self, offset: u64, len: usize) -> VolumeError {
         let size = self.size();
         VolumeError::Outside { offset, len, size }
+    }
+}
+
+/// Reads all over a volume, whose whole blocks go to the device many at a time. The bytes are there when [`Gather::finish`] says so.
+pub struct Gather<'v, 'a, 'b> {
+    volume: &'v mut Volume<'a>,
+    /// What the device is yet to read.
+    pieces: Vec<ReadPiece<'b>>,
+    /// The bytes that may be added to them.
+    room: usize,
+}
+
+impl<'b> Gather<'_, '_, 'b> {
+    /// How many pieces the device is given at once. It has a few hundred microseconds to do in the time that the next take to collect.
+    const MOST: usize = 64;
+
+    /// Reads as [`Volume::read`] does, at once or later.
+    ///
+    /// # Errors
+    /// [`VolumeError`], of these bytes or of those of earlier calls. All of them then hold anything.
+    pub fn read(&mut self, offset: u64, bytes: &'b mut [u8]) -> Result<(), VolumeError> {
+        let (pieces, room) = (&mut self.pieces, &mut self.room);
+        self.volume.read_by_blocks(offset, bytes, |volume, first, middle| {
+            let mut first = volume.place(first, middle.len())?;
+            for bytes in middle.chunks_mut(volume.request_len()) {
+                if bytes.len() > *room || pieces.len() == Self::MOST {
+                    volume.read_pieces(pieces)?;
+                    *room = volume.request_len();
+                }
+                let next = behind(first, bytes.len());
+                *room = room.saturating_sub(bytes.len());
+                pieces.push(ReadPiece { first, bytes });
+                first = next;
+            }
+            Ok(())
+        })
+    }
+
+    /// Waits for all that is not read yet.
+    ///
+    /// # Errors
+    /// As [`Gather::read`].
+    pub fn finish(mut self) -> Result<(), VolumeError> {
+        self.volume.read_pieces(&mut self.pieces)
     }
 }
 

@@ -50,6 +50,14 @@ pub(crate) struct Disk {
     pub(crate) read_only: bool,
     /// Bytes that were written and would be lost with the power.
     pub(crate) dirty: bool,
+    /// Requests that it has taken and not begun.
+    pub(crate) waiting: Vec<(u32, Vec<Part>)>,
+    /// How many it does of them when it is notified, or made to go on.
+    pub(crate) at_once: usize,
+    /// What the order in which it does them is drawn from; theirs if 0.
+    pub(crate) shuffle: u64,
+    /// How many requests there were each time that it was notified.
+    pub(crate) batches: Vec<usize>,
 }
 
 impl Disk {
@@ -68,6 +76,10 @@ impl Disk {
             flushes: true,
             read_only: false,
             dirty: false,
+            waiting: Vec::new(),
+            at_once: usize::MAX,
+            shuffle: 0,
+            batches: Vec::new(),
         }
     }
 
@@ -85,28 +97,55 @@ impl Disk {
         config
     }
 
-    /// Does what the driver asks for.
+    /// Takes what the driver asks for, and does some of it.
     pub(crate) fn serve(&mut self, state: &mut State) {
-        while let Some((head, parts)) = state.take_chain(0) {
-            let fault = self.faults.pop_front().unwrap_or(Fault::None);
-            let status = self.request(state, &parts, fault);
-            let (last, ..) = parts[parts.len() - 1];
-            match fault {
-                Fault::Silence => continue,
-                Fault::OtherRequests => {
-                    for id in [1, 127, 128, 0xffff, 0x1_0000, u32::MAX] {
-                        state.give(0, id, 1);
-                    }
-                    continue;
+        let before = self.waiting.len();
+        while let Some(chain) = state.take_chain(0) {
+            self.waiting.push(chain);
+        }
+        self.batches.push(self.waiting.len() - before);
+        self.go_on(state);
+    }
+
+    /// Does some of what it has taken.
+    pub(crate) fn go_on(&mut self, state: &mut State) {
+        for _ in 0..self.at_once.min(self.waiting.len()) {
+            let chosen = self.choose();
+            let (head, parts) = self.waiting.remove(chosen);
+            self.end(state, head, &parts);
+        }
+    }
+
+    fn choose(&mut self) -> usize {
+        if self.shuffle == 0 {
+            return 0;
+        }
+        // Xorshift: it never comes to 0.
+        self.shuffle ^= self.shuffle << 13;
+        self.shuffle ^= self.shuffle >> 7;
+        self.shuffle ^= self.shuffle << 17;
+        (self.shuffle % self.waiting.len() as u64) as usize
+    }
+
+    fn end(&mut self, state: &mut State, head: u32, parts: &[Part]) {
+        let fault = self.faults.pop_front().unwrap_or(Fault::None);
+        let status = self.request(state, parts, fault);
+        let (last, ..) = parts[parts.len() - 1];
+        match fault {
+            Fault::Silence => return,
+            Fault::OtherRequests => {
+                for id in [1, 127, 128, 0xffff, 0x1_0000, u32::MAX] {
+                    state.give(0, id, 1);
                 }
-                Fault::NoStatus => {}
-                _ => state.memory.write(PhysAddr(last), &[status]),
+                return;
             }
-            let len = if fault == Fault::WildLength { u32::MAX } else { 1 };
+            Fault::NoStatus => {}
+            _ => state.memory.write(PhysAddr(last), &[status]),
+        }
+        let len = if fault == Fault::WildLength { u32::MAX } else { 1 };
+        state.give(0, head, len);
+        if fault == Fault::Twice {
             state.give(0, head, len);
-            if fault == Fault::Twice {
-                state.give(0, head, len);
-            }
         }
     }
 

@@ -15,20 +15,21 @@ use crate::virtio::mmio::MmioTransport;
 use crate::virtio::model::Model;
 use crate::virtio::{BLOCK, VERSION_1, VirtioError};
 
-/// A machine that lends no memory: everything goes by way of the driver's own.
-struct Selfish(FakePlatform);
+/// A machine that lends no memory, or not less than so many bytes: everything else goes by way of the driver's own.
+struct Selfish(FakePlatform, usize);
 
-struct Nothing;
+struct Lender(Rc<dyn StreamingDma>, usize);
 
-impl StreamingDma for Nothing {
-    fn lend_to_fill(&self, _bytes: &mut [u8]) -> Option<PhysAddr> {
-        None
+impl StreamingDma for Lender {
+    fn lend_to_fill(&self, bytes: &mut [u8]) -> Option<PhysAddr> {
+        (bytes.len() >= self.1).then(|| self.0.lend_to_fill(bytes))?
     }
-    fn take_back(&self, _bytes: &mut [u8], address: PhysAddr) {
-        panic!("{address} was not lent");
+    fn take_back(&self, bytes: &mut [u8], address: PhysAddr) {
+        assert!(bytes.len() >= self.1, "{address} was not lent");
+        self.0.take_back(bytes, address);
     }
-    fn lend_to_read(&self, _bytes: &[u8]) -> Option<PhysAddr> {
-        None
+    fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr> {
+        (bytes.len() >= self.1).then(|| self.0.lend_to_read(bytes))?
     }
 }
 
@@ -40,7 +41,7 @@ impl Platform for Selfish {
         self.0.dma(len)
     }
     fn streaming(&self) -> Rc<dyn StreamingDma> {
-        Rc::new(Nothing)
+        Rc::new(Lender(self.0.streaming(), self.1))
     }
     fn clock(&self) -> Rc<dyn Clock> {
         self.0.clock()
@@ -58,18 +59,21 @@ fn node() -> NodeInfo {
 struct Setup {
     legacy: bool,
     lends: bool,
+    /// Bytes that a machine which does not lend does lend.
+    least: usize,
 }
 
 const USUAL: Setup = Setup {
     legacy: false,
     lends: true,
+    least: usize::MAX,
 };
 
 /// Every way in which a driver can reach a disk.
 fn setups() -> impl Iterator<Item = Setup> {
     [(false, false), (false, true), (true, false), (true, true)]
         .into_iter()
-        .map(|(legacy, lends)| Setup { legacy, lends })
+        .map(|(legacy, lends)| Setup { legacy, lends, ..USUAL })
 }
 
 fn try_start(setup: &Setup, disk: Disk, change: impl FnOnce(&Model)) -> (Model, Result<VirtioBlk, VirtioError>) {
@@ -85,7 +89,7 @@ fn try_start(setup: &Setup, disk: Disk, change: impl FnOnce(&Model)) -> (Model, 
     let device = if setup.lends {
         VirtioBlk::start(name, Box::new(transport), &platform)
     } else {
-        VirtioBlk::start(name, Box::new(transport), &Selfish(platform))
+        VirtioBlk::start(name, Box::new(transport), &Selfish(platform, setup.least))
     };
     (model, device)
 }
@@ -95,7 +99,11 @@ fn started(setup: &Setup, disk: Disk) -> (Model, VirtioBlk) {
     let (model, device) = try_start(setup, disk, |_| ());
     let mut device = device.unwrap();
     device.rescan(&mut || ()).unwrap();
-    model.0.borrow_mut().disk.as_mut().unwrap().seen.clear();
+    let mut state = model.0.borrow_mut();
+    let disk = state.disk.as_mut().unwrap();
+    disk.seen.clear();
+    disk.batches.clear();
+    drop(state);
     (model, device)
 }
 
@@ -201,7 +209,7 @@ fn limits_of_the_disk_are_kept() {
         (0, 8192, &[8192, 8192, 4096]),
         (2, 10_000, &[19_968, 512]),
         (3, 1000, &[2560, 2560, 2560, 2560, 2560, 2560, 2560, 2560]),
-        (254, 100, &[12_288, 8192]),
+        (254, 64, &[15_872, 4608]),
         (u32::MAX, u32::MAX, &[20_480]),
     ];
     for (seg_max, size_max, requests) in cases {
@@ -219,7 +227,7 @@ fn limits_of_the_disk_are_kept() {
 
 #[test]
 fn a_disk_that_takes_less_than_a_block_is_refused() {
-    for (seg_max, size_max) in [(1, 511), (0, 100), (3, 170), (254, 0x1), (u32::MAX, 4)] {
+    for (seg_max, size_max) in [(1, 511), (0, 100), (3, 170), (254, 0x1), (u32::MAX, 2)] {
         let mut disk = Disk::new(40);
         (disk.seg_max, disk.size_max) = (seg_max, size_max);
         let (model, device) = try_start(&USUAL, disk, |_| ());
@@ -431,3 +439,5 @@ fn shutdown_stops_the_device() {
     device.shutdown();
     assert_eq!(model.0.borrow().resets, resets, "once");
 }
+
+mod scattered;

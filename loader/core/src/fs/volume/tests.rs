@@ -120,3 +120,116 @@ fn errors_of_the_device_come_through() {
     assert!(error.to_string().starts_with("fake-disk, block 5: the data"), "{error}");
     assert_eq!(volume.read(6 * 512, &mut bytes[..512]), Ok(()));
 }
+
+/// A range of bytes.
+type Range = (usize, usize);
+
+/// Reads ranges of bytes together.
+fn gather(volume: &mut Volume<'_>, ranges: &[Range]) -> Result<Vec<Vec<u8>>, VolumeError> {
+    let mut parts: Vec<_> = ranges.iter().map(|(_, len)| vec![0xaa; *len]).collect();
+    let mut gather = volume.gather();
+    for ((offset, _), part) in ranges.iter().zip(&mut parts) {
+        gather.read(*offset as u64, part)?;
+    }
+    gather.finish()?;
+    Ok(parts)
+}
+
+/// So many blocks, none of them behind the one before.
+fn every_second_block(count: usize) -> Vec<Range> {
+    (0..count).map(|at| (at * 1024, 512)).collect()
+}
+
+#[test]
+fn any_ranges_of_bytes_are_gathered() {
+    let mut disk = disk(400);
+    let (image, mut watch) = (disk.bytes(), Unwatched);
+    let mut volume = Volume::new(&mut disk, &mut watch, (BlockIdx(3), 390)).unwrap();
+    let lens = [0, 1, 511, 512, 513, 1024, 1537, 3000];
+    let ranges: Vec<_> = (0..200).map(|at| (at * 7919 % (387 * 512), lens[at % 8])).collect();
+    let ranges: Vec<_> = ranges
+        .into_iter()
+        .filter(|(offset, len)| offset + len <= 390 * 512)
+        .collect();
+    let parts = gather(&mut volume, &ranges).unwrap();
+    for ((offset, len), part) in ranges.iter().zip(parts) {
+        assert_eq!(part, image[1536 + offset..][..*len], "{offset} {len}");
+    }
+    assert_eq!(gather(&mut volume, &[]), Ok(Vec::new()));
+    assert_eq!(gather(&mut volume, &[(390 * 512, 0)]), Ok(vec![Vec::new()]));
+}
+
+#[test]
+fn what_is_gathered_is_one_request_for_each_piece() {
+    let mut disk = disk(5000);
+    let mut watch = Unwatched;
+    let mut volume = Volume::new(&mut disk, &mut watch, (BlockIdx(100), 4900)).unwrap();
+    gather(&mut volume, &[(512, 1024), (5120, 3000 * 512), (0, 512)]).unwrap();
+    let accesses = [
+        DiskAccess::Read(BlockIdx(101), 2),
+        DiskAccess::Read(BlockIdx(110), REQUEST as u64),
+        DiskAccess::Read(BlockIdx(110 + 2048), 952),
+        DiskAccess::Read(BlockIdx(100), 1),
+    ];
+    assert_eq!(disk.take_accesses(), accesses);
+}
+
+#[test]
+fn nothing_outside_is_gathered() {
+    let mut disk = disk(16);
+    let mut watch = Unwatched;
+    let mut volume = Volume::new(&mut disk, &mut watch, (BlockIdx(4), 10)).unwrap();
+    for outside in [(10 * 512, 1), (9 * 512, 1024), (usize::MAX, 1), (usize::MAX - 511, 512)] {
+        let result = gather(&mut volume, &[(0, 512), outside, (1024, 512)]);
+        let (offset, len) = (outside.0 as u64, outside.1);
+        assert_eq!(
+            result,
+            Err(VolumeError::Outside {
+                offset,
+                len,
+                size: 5120
+            })
+        );
+    }
+    assert_eq!(disk.take_accesses(), []);
+}
+
+#[test]
+fn the_user_stops_between_batches() {
+    // Many pieces, and pieces that are a whole request each.
+    let short = every_second_block(1000);
+    let long: Vec<_> = (0..4).map(|at| (at * REQUEST * 512, REQUEST * 512)).collect();
+    for (ranges, read) in [(short, 2 * 64), (long, 2)] {
+        let mut disk = disk(5 * REQUEST);
+        let mut watch = Impatient(3);
+        let mut volume = Volume::whole(&mut disk, &mut watch).unwrap();
+        assert_eq!(gather(&mut volume, &ranges), Err(VolumeError::Aborted));
+        assert_eq!(disk.take_accesses().len(), read);
+    }
+}
+
+#[test]
+fn a_user_who_stops_is_seen_among_short_batches_too() {
+    let mut disk = disk(64);
+    let mut watch = Impatient(2);
+    let mut volume = Volume::whole(&mut disk, &mut watch).unwrap();
+    let mut reads = 0;
+    while gather(&mut volume, &every_second_block(4)).is_ok() {
+        reads += 1;
+    }
+    assert_eq!(reads, 4, "sixteen requests");
+}
+
+#[test]
+fn errors_name_the_block_of_the_piece() {
+    let mut disk = disk(300);
+    disk.break_blocks(145..146, BlockFault::Crc);
+    let mut watch = Unwatched;
+    let mut volume = Volume::new(&mut disk, &mut watch, (BlockIdx(5), 295)).unwrap();
+    let error = gather(&mut volume, &every_second_block(100)).unwrap_err();
+    assert!(
+        error.to_string().starts_with("fake-disk, block 145: the data"),
+        "{error}"
+    );
+    assert!(gather(&mut volume, &every_second_block(70)).is_ok());
+}
