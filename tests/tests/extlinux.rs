@@ -141,10 +141,11 @@ booti ${kernel_addr_r} ${ramdisk_addr_r}:${filesize} ${fdtcontroladdr}
 ";
     scenario.write("boot.txt", script.as_bytes()).unwrap();
     scenario.wrap("boot.scr", "boot.txt", ImageKind::Script).unwrap();
+    // The disk that is added last is the first one.
     let machine = machine()
         .card(&card(&broken))
-        .disk(&ext4(&empty))
-        .disk(&card(&scenario));
+        .disk(&card(&scenario))
+        .disk(&ext4(&empty));
     let mut console = machine.spawn("extlinux-script").unwrap();
     comes_up(&mut console, ramdisk, "script");
     let lines = [
