@@ -198,7 +198,8 @@ impl core::error::Error for BlockError {}
 mod tests {
     use alloc::string::ToString;
 
-    use super::{BlockError, BlockFault, BlockIdx};
+    use super::{BlockDevice, BlockError, BlockFault, BlockIdx, ReadPiece};
+    use crate::fakes::{DiskAccess, FakeDisk};
 
     #[test]
     fn errors_name_device_block_and_fault() {
@@ -215,5 +216,25 @@ mod tests {
             error(None, BlockFault::NoMedium).to_string(),
             "sdhci@fe340000: no card present"
         );
+    }
+    #[test]
+    fn a_device_that_does_one_thing_at_a_time_reads_one_piece_after_the_other() {
+        let mut disk = FakeDisk::new((0..8 * 512).map(|at: usize| at.to_le_bytes()[1]).collect());
+        let (mut one, mut two, mut three) = ([0; 512], [0; 1024], [0; 512]);
+        let piece = |first, bytes| ReadPiece {
+            first: BlockIdx(first),
+            bytes,
+        };
+        let pieces = &mut [piece(6, &mut one[..]), piece(2, &mut two), piece(1, &mut three)];
+        let mut turns = 0;
+        assert_eq!(disk.read_scattered(pieces, &mut || turns += 1), Ok(()));
+        let reads = [(6, 1), (2, 2), (1, 1)].map(|(first, count)| DiskAccess::Read(BlockIdx(first), count));
+        assert_eq!(disk.take_accesses(), reads);
+        assert_eq!(turns, 3);
+        disk.break_blocks(3..4, BlockFault::Crc);
+        let error = disk.read_scattered(pieces, &mut || ()).unwrap_err();
+        assert_eq!((error.block, error.fault), (Some(BlockIdx(3)), BlockFault::Crc));
+        assert_eq!(disk.take_accesses(), reads[..1], "none after one that failed");
+        assert_eq!((one[0], two[0], two[512], three[0]), (12, 4, 6, 2));
     }
 }

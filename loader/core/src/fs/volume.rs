@@ -136,8 +136,8 @@ impl<'a> Volume<'a> {
         Ok(())
     }
 
-    /// As [`Volume::check`], before so many requests of `len` bytes together; of short ones only before every sixteenth: a look at the console
-    /// can take as long as the request, and the device calls `meanwhile` while it takes long.
+    /// As [`Volume::check`], before so many requests of `len` bytes together; of short ones only before every sixteenth: a look at the
+    /// console can take as long as the request, and the device calls `meanwhile` while it takes long.
     fn look_up(&mut self, len: usize, requests: usize) -> Result<(), VolumeError> {
         const SHORT: usize = 512 * BLOCK_SIZE;
         const SKIPPED: usize = 15;
@@ -305,7 +305,7 @@ pub struct Gather<'v, 'a, 'b> {
 }
 
 impl<'b> Gather<'_, '_, 'b> {
-    /// How many pieces the device is given at once. It has a few hundred microseconds to do in the time that the next take to collect.
+    /// How many pieces the device is given at once. In QEMU, 16 at once take longer, 256 do not take less.
     const MOST: usize = 64;
 
     /// Reads as [`Volume::read`] does, at once or later.

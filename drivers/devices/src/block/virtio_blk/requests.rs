@@ -176,7 +176,8 @@ impl Requests {
     /// Waits until the device has no more than `few` requests, or has ended none for [`REQUEST_LIMIT`].
     ///
     /// # Errors
-    /// [`Failed`] of the first that it ended badly, or of the one that it has had for longest. If it may still be at that, it has been reset.
+    /// [`Failed`] of the first that it ended badly, or of the one that it has had for longest. If it may still be at one, it has been
+    /// reset.
     fn wait(&mut self, few: u16, meanwhile: Meanwhile<'_>) -> Result<(), Failed> {
         let (queue, shared, given) = (&mut self.queue, &self.shared, &mut self.given);
         let before = queue.with_device();

@@ -173,7 +173,7 @@ fn volumes_are_chosen_as_in_u_boot() {
 #[test]
 fn blocks_are_read_and_written() {
     let disk = mbr();
-    let mut bench = bench(&[disk.clone()]);
+    let mut bench = bench(core::slice::from_ref(&disk));
     bench.dialogue(
         "\
 => mw.b 40200000 aa 400

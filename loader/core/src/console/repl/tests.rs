@@ -103,7 +103,10 @@ fn type_ahead_of_a_long_paste_is_kept_while_a_command_runs() {
 fn tab_completes() {
     let mut bench = Bench::new();
     assert_eq!(bench.type_in("ech\tb\r"), "echo b\nb\n=> ");
-    assert_eq!(bench.type_in("boot\t"), "boot\x07\nboot bootd booti bootm\n=> boot");
+    assert_eq!(
+        bench.type_in("boot\t"),
+        "boot\x07\nboot bootd bootflow booti bootm\n=> boot"
+    );
     assert_eq!(
         bench.type_in("\x15\techo a\r").replace(['\x08', ' '], ""),
         "echoa\na\n=>"
