@@ -4,7 +4,7 @@
 //! menu that U-Boot takes means the same here; where U-Boot gives up, or takes the rest of a label for something else after a key that it
 //! does not know, the key is left out here, and a note says so with its line.
 //!
-//! The text is hostile: files, labels, includes and lines are bounded, and what goes beyond is an [`Error`] that names the line.
+//! The text is hostile: files, labels, includes and lines are bounded, and what goes beyond is an [`enum@Error`] that names the line.
 
 mod expand;
 mod label;

@@ -14,7 +14,7 @@ pub type Include<'a> = dyn FnMut(&str) -> Result<Vec<u8>, SourceError> + 'a;
 /// Reads the menu in `text`, which is the file called `name`. A zero byte ends it.
 ///
 /// # Errors
-/// [`Error`] with the line.
+/// [`enum@Error`] with the line.
 pub fn parse(name: &str, text: &[u8], include: &mut Include<'_>) -> Result<Menu, Error> {
     let mut parser = Parser {
         menu: Menu::default(),

@@ -307,7 +307,7 @@ fn iminfo_describes_and_verifies() {
 }
 
 /// A FIT over the contents that `start`'s machine can boot.
-fn bootable(change: impl FnOnce(&mut Tree)) -> Vec<u8> {
+pub(crate) fn bootable(change: impl FnOnce(&mut Tree)) -> Vec<u8> {
     let mut fit = Tree::parse(LINUX).unwrap();
     for (path, data) in [
         ("/images/kernel-1", gzip(&linux())),

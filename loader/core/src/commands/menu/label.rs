@@ -44,7 +44,9 @@ pub(super) fn start(
         Err(other) => return Err(other),
     }
     // The next label may have no command line of its own.
-    context.set_variable("bootargs", before.as_deref(), false)?;
+    if context.env.get("bootargs") != before.as_deref() {
+        context.set_variable("bootargs", before.as_deref(), false)?;
+    }
     Ok(Ended::Skipped)
 }
 

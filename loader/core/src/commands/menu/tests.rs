@@ -8,6 +8,7 @@ use hal::PhysAddr;
 use hal::fakes::FakeDisk;
 
 use crate::boot::extlinux;
+use crate::commands::fit::tests::bootable;
 use crate::commands::start::tests::linux;
 use crate::commands::testing::Bench;
 use crate::commands::testing::disks::{fat, partitioned};
@@ -16,7 +17,7 @@ use crate::devicetree::Tree;
 use crate::image::uimage::{Compression, Type, tests::uimage};
 
 const KERNEL: u64 = 0x4020_0000;
-const RAMDISK: u64 = 0x4060_0000;
+const RAMDISK: u64 = 0x4070_0000;
 const FDT: u64 = 0x4080_0000;
 const OVERLAY: u64 = 0x4090_0000;
 const MACHINE: u64 = 0x40a0_0000;
@@ -452,6 +453,42 @@ fn a_uimage_is_started_by_bootm() {
         "{output}"
     );
     assert_eq!(bench.jumps().len(), 1, "{output}");
+}
+
+/// A FIT's own tree and ramdisk are used, unless the label names others.
+#[test]
+fn a_fit_is_started_by_bootm() {
+    let fit = bootable(|_| {});
+    for (label, own, ramdisk) in [
+        ("kernel /boot.itb", true, true),
+        ("kernel /boot.itb#conf-1\ninitrd /initrd", true, false),
+        ("kernel /boot.itb#conf-1\nfdt /x.dtb", false, false),
+    ] {
+        let mut bench = bench_with(&format!("label one\n{label}\n"), &[("boot.itb", &fit)]);
+        let output = enter(&mut bench, SYSBOOT);
+        assert!(output.contains("   Using 'conf-1' configuration\n"), "{output}");
+        let (entry, model, _, start) = started(&bench);
+        assert_eq!(entry, PhysAddr(0x4060_0000));
+        assert_eq!(model, if own { "" } else { "of the label" }, "{label}");
+        assert_eq!(start.is_some(), ramdisk || label.contains("initrd"), "{label}");
+        assert_eq!(start == Some(0x4070_0000), label.contains("initrd"), "{label}");
+    }
+    let mut bench = bench_with("label one\nkernel /boot.itb#nosuch\n", &[("boot.itb", &fit)]);
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(
+        output.contains("nosuch") && output.ends_with("No label of the menu could be started\n"),
+        "{output}"
+    );
+}
+
+/// A command line that may not be changed is one of its own reasons, and the next label is tried.
+#[test]
+fn a_write_protected_command_line_stays() {
+    let mut bench = bench("label one\nkernel /Image\nappend a\nlabel two\nkernel /Image\n");
+    bench.enter("setenv bootargs mine; setenv .flags bootargs:sr");
+    let output = enter(&mut bench, SYSBOOT);
+    assert!(output.contains("\n2:\ttwo\n"), "{output}");
+    assert_eq!(started(&bench).2, "mine");
 }
 
 #[test]
