@@ -78,6 +78,11 @@ impl Origin {
     }
 }
 
+/// U-Boot's words, in menus, for a variable that has to be set.
+pub(super) fn missing(variable: &str) -> CommandError {
+    CommandError::failed(format!("missing environment variable: {variable}"))
+}
+
 /// A file's name up to its last slash.
 fn folder_of(file: &str) -> String {
     let end = file.rfind('/').map_or(0, |slash| slash.saturating_add(1));

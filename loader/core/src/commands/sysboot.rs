@@ -5,8 +5,7 @@ use alloc::string::String;
 use hal::PhysAddr;
 
 use super::disk::Selector;
-use super::network::not_set;
-use super::origin::Origin;
+use super::origin::{Origin, missing};
 use super::{Command, menu};
 use crate::context::{Args, CommandError, CommandResult, Context};
 
@@ -51,10 +50,10 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     };
     let address = rest.first().map(|word| context.hexadecimal(word)).transpose()?;
     let address = address.or_else(|| context.env.hex("pxefile_addr_r"));
-    let address = PhysAddr(address.ok_or_else(|| not_set("pxefile_addr_r"))?);
+    let address = PhysAddr(address.ok_or_else(|| missing("pxefile_addr_r"))?);
     let file = rest.get(1).map(String::as_str);
     let file = file.or_else(|| context.env.get("bootfile"));
-    let file = String::from(file.ok_or_else(|| not_set("bootfile"))?);
+    let file = String::from(file.ok_or_else(|| missing("bootfile"))?);
     let selector = Selector::parse(context, interface, Some(device))?;
     boot(context, (selector, kind), &file, (address, ask))
 }

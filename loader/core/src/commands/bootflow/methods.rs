@@ -7,6 +7,7 @@ use hal::PhysAddr;
 
 use super::super::disk::Selector;
 use super::super::network::not_set;
+use super::super::origin::missing;
 use super::super::{load, source, sysboot};
 use super::scan::Partition;
 use crate::context::{CommandError, CommandResult, Context, Status};
@@ -94,7 +95,7 @@ fn extlinux(context: &mut Context, partition: &Partition, file: &'static str) ->
     let address = context
         .env
         .hex("pxefile_addr_r")
-        .ok_or_else(|| not_set("pxefile_addr_r"))?;
+        .ok_or_else(|| missing("pxefile_addr_r"))?;
     let selector = partition.selector(context)?;
     sysboot::boot(context, (selector, ""), file, (PhysAddr(address), false))
 }

@@ -167,7 +167,7 @@ fn places_that_are_not_set_are_named() {
     let output = enter(&mut bench, "bootflow scan -b");
     for line in [
         "virtio 0:1: *** ERROR: `scriptaddr' not set\n",
-        "virtio 0:1: *** ERROR: `pxefile_addr_r' not set\n",
+        "virtio 0:1: missing environment variable: pxefile_addr_r\n",
     ] {
         assert!(output.contains(line), "{output}");
     }

@@ -6,8 +6,7 @@ use alloc::vec::Vec;
 
 use hal::PhysAddr;
 
-use super::super::network::not_set;
-use super::super::origin::Origin;
+use super::super::origin::{Origin, missing};
 use super::super::start::{self, File};
 use super::super::{booti, bootm, network, run};
 use super::tree;
@@ -58,6 +57,9 @@ fn local(context: &mut Context, kind: i64, label: &Label) -> CommandResult {
     if let Some(append) = &label.append {
         set_bootargs(context, append)?;
     }
+    if context.env.get("localcmd").is_none() {
+        return Err(missing("localcmd"));
+    }
     run::run(context, &["run".to_string(), "localcmd".to_string()])
 }
 
@@ -98,7 +100,7 @@ pub(super) fn fetch(
     origin: &Origin,
     (path, variable): (&str, &str),
 ) -> Result<File, CommandError> {
-    let address = context.env.hex(variable).ok_or_else(|| not_set(variable))?;
+    let address = context.env.hex(variable).ok_or_else(|| missing(variable))?;
     origin.retrieve(context, path, PhysAddr(address))
 }
 

@@ -240,11 +240,11 @@ fn places_that_are_not_set_are_named() {
     let mut bench = bench("label one\nkernel /Image\ninitrd /initrd\n");
     bench.enter("setenv ramdisk_addr_r");
     let output = enter(&mut bench, SYSBOOT);
-    let expected = "*** ERROR: `ramdisk_addr_r' not set\nSkipping one for failure retrieving initrd\n";
+    let expected = "missing environment variable: ramdisk_addr_r\nSkipping one for failure retrieving initrd\n";
     assert!(output.contains(expected), "{output}");
     bench.enter("setenv kernel_addr_r");
     let output = enter(&mut bench, SYSBOOT);
-    let expected = "*** ERROR: `kernel_addr_r' not set\nSkipping one for failure retrieving kernel\n";
+    let expected = "missing environment variable: kernel_addr_r\nSkipping one for failure retrieving kernel\n";
     assert!(output.contains(expected), "{output}");
 }
 
@@ -339,7 +339,10 @@ fn localboot_runs_a_variable() {
     assert!(output.ends_with("1:\tdisk\nlocal a\n0\n"), "{output}");
     bench.enter("setenv localcmd");
     let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
-    assert!(output.ends_with("## Error: \"localcmd\" not defined\n1\n"), "{output}");
+    assert!(
+        output.ends_with("1:\tdisk\nmissing environment variable: localcmd\n1\n"),
+        "{output}"
+    );
     assert_eq!(bench.jumps(), []);
 }
 
@@ -555,10 +558,10 @@ fn the_arguments_of_sysboot() {
     bench.dialogue(
         "\
 => sysboot virtio 0:1 any; echo $?
-*** ERROR: `pxefile_addr_r' not set
+missing environment variable: pxefile_addr_r
 1
 => setenv pxefile_addr_r 40100000; sysboot virtio 0:1 any; echo $?
-*** ERROR: `bootfile' not set
+missing environment variable: bootfile
 1
 => sysboot virtio 1:1 any 40100000 /x; echo $?
 ** Bad device specification virtio 1 **

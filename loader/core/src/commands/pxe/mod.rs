@@ -2,13 +2,14 @@
 
 mod names;
 
+use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use hal::PhysAddr;
 
-use super::network::{self, not_set};
-use super::origin::Origin;
+use super::network;
+use super::origin::{Origin, missing};
 use super::{Command, menu};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
@@ -37,8 +38,10 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             boot(context, address)
         }
         ["boot", address] => {
-            let address = PhysAddr(context.hexadecimal(address)?);
-            boot(context, address)
+            let number = context.hexadecimal(address).map_err(|error| {
+                CommandError::failed(format!("Invalid pxefile address: {}\n{error}", address.escape_debug()))
+            });
+            boot(context, PhysAddr(number?))
         }
         _ => Err(CommandError::Usage),
     }
@@ -46,7 +49,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 
 fn place(context: &Context) -> Result<PhysAddr, CommandError> {
     let address = context.env.hex("pxefile_addr_r").map(PhysAddr);
-    address.ok_or_else(|| not_set("pxefile_addr_r"))
+    address.ok_or_else(|| missing("pxefile_addr_r"))
 }
 
 /// The server, and the folder that its files are in.

@@ -14,10 +14,10 @@ fn what_is_missing_is_named() {
     bench.dialogue(
         "\
 => pxe get; echo $?
-*** ERROR: `pxefile_addr_r' not set
+missing environment variable: pxefile_addr_r
 1
 => pxe boot; echo $?
-*** ERROR: `pxefile_addr_r' not set
+missing environment variable: pxefile_addr_r
 1
 => setenv pxefile_addr_r 40100000; pxe get; echo $?
 No ethernet found.
@@ -27,6 +27,7 @@ The machine has no network device that there is a driver for
 No label of the menu could be started
 1
 => pxe boot x; echo $?
+Invalid pxefile address: x
 'x' is not a hexadecimal number
 1
 => pxe boot 50000000; echo $?
