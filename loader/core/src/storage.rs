@@ -1,10 +1,25 @@
 //! The card slots and disks of the machine, as commands name them: `mmc 0`, `virtio 1`.
 
 use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::BlockDevice;
 use hal::block::BlockInterface;
+use hal::flash::Meanwhile;
+use hal::{BlockDevice, BlockError};
+use thiserror::Error;
+
+/// Why a device cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum DeviceError {
+    /// There is none with that number: a sentence with those that there are.
+    #[error("{0}")]
+    Missing(String),
+    /// What is in it cannot be used.
+    #[error(transparent)]
+    Block(#[from] BlockError),
+}
 
 /// All of them, in the order in which the machine lists them; each interface numbers its own from 0.
 #[derive(Default)]
@@ -30,6 +45,36 @@ impl Storage {
         let of_kind = devices.by_ref().filter(|device| device.interface() == interface);
         let wanted = usize::try_from(number).ok()?;
         of_kind.into_iter().nth(wanted).map(|device| &mut **device)
+    }
+
+    /// As [`Storage::device`], and looks what is in it if nobody has yet.
+    ///
+    /// # Errors
+    /// [`DeviceError`].
+    pub fn ready(
+        &mut self,
+        interface: BlockInterface,
+        number: u32,
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<&mut (dyn BlockDevice + 'static), DeviceError> {
+        let missing = self.there_are(interface);
+        let device = self.device(interface, number);
+        let device = device.ok_or(DeviceError::Missing(missing))?;
+        if device.medium().is_none() {
+            device.rescan(meanwhile)?;
+        }
+        Ok(device)
+    }
+
+    /// Which devices an interface has, for people.
+    #[must_use]
+    pub fn there_are(&self, interface: BlockInterface) -> String {
+        let word = interface.word();
+        match self.count(interface) {
+            0 => format!("this machine has no {word} device"),
+            1 => format!("there is only {word} 0"),
+            count => format!("there are {word} 0 to {:x}", count.saturating_sub(1)),
+        }
     }
 
     /// How many devices an interface has.

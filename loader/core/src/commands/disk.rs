@@ -8,32 +8,12 @@ use hal::{BlockDevice, BlockIdx};
 
 use crate::console::Terminal;
 use crate::context::{CommandError, Context};
-use crate::fs::{self, FileSystem, Kind, Partition, Scheme, Table, Volume, VolumeError, Watch};
+use crate::fs::{self, ChoiceError, FileSystem, Partition, Table, Volume, VolumeError, Watch, Which};
 use crate::memory::Memory;
 use crate::source::SourceError;
-use crate::storage::Storage;
 
 /// The interfaces that there are commands for.
 const INTERFACES: [BlockInterface; 2] = [BlockInterface::Mmc, BlockInterface::Virtio];
-
-/// Attribute bit 2 of a GPT entry: legacy BIOS bootable (UEFI specification, table 5-8).
-const GPT_BOOTABLE: u64 = 1 << 2;
-
-/// Type of the EFI system partition.
-const EFI_SYSTEM: &str = "c12a7328-f81f-11d2-ba4b-00a0c93ec93b";
-
-/// Which volume of a device is meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Which {
-    /// Nothing was said: partition 1, or the whole device if it has no table.
-    Default,
-    /// `auto`: the first that is marked as bootable, or else the first.
-    Auto,
-    /// A number; 0 is the whole device.
-    Number(u32),
-    /// `#name`.
-    Name(String),
-}
 
 /// A volume as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +42,7 @@ impl Selector {
             },
         };
         let (device, which) = match text.split_once('#') {
-            Some((device, name)) => (device, Which::Name(name.to_string())),
+            Some((device, name)) => (device, Which::Name(name.to_string().into())),
             None => match text.split_once(':') {
                 Some((device, part)) => (device, part_of(interface, &text, part)?),
                 None => (text.as_str(), Which::Default),
@@ -76,7 +56,7 @@ impl Selector {
         let number = u32::from_str_radix(device, 16).ok();
         let number = number.ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
         if number >= context.storage.count(known) {
-            return Err(failed(interface, &text, &bad, &there_are(&context.storage, known)));
+            return Err(failed(interface, &text, &bad, &context.storage.there_are(known)));
         }
         if hardware != "0" {
             let why = "only hardware partition 0, the user area, can be used";
@@ -93,43 +73,21 @@ impl Selector {
     /// The partition that is meant; `None` for the whole device.
     fn partition<'a>(&self, table: &'a Table) -> Result<Option<&'a Partition>, CommandError> {
         let interface = self.interface.word();
-        let invalid = |number: u32| {
-            let bad = format!("** Invalid partition {number} **");
-            failed(interface, &self.text, &bad, &partitions_there(table))
-        };
-        let numbered = |number: u32| {
-            let partition = table
-                .partition(number)
-                .filter(|partition| !partition.kind.is_extended());
-            partition.map(Some).ok_or_else(|| invalid(number))
-        };
-        match &self.which {
-            Which::Number(0) => Ok(None),
-            Which::Default | Which::Auto if table.scheme == Scheme::None => Ok(None),
-            Which::Number(_) if table.scheme == Scheme::None => {
-                let bad = format!("** No partition table - {interface} {} **", self.device);
-                Err(failed(interface, &self.text, &bad, ""))
-            }
-            Which::Number(number) => numbered(*number),
-            Which::Default => numbered(1),
-            Which::Auto => {
-                let mut usable = table
-                    .partitions
-                    .iter()
-                    .filter(|partition| !partition.kind.is_extended());
-                let first = usable.clone().next();
-                let chosen = usable.find(|partition| is_bootable(partition)).or(first);
-                let none = || failed(interface, &self.text, "** No valid partitions found **", "");
-                chosen.map(Some).ok_or_else(none)
-            }
-            Which::Name(name) => {
-                let named = table.partitions.iter().find(|partition| partition.name == *name);
-                let bad = format!("Could not find \"{}\" partition", name.escape_debug());
-                named
-                    .map(Some)
-                    .ok_or_else(|| failed(interface, &self.text, &bad, &partitions_there(table)))
-            }
-        }
+        table.choose(&self.which).map_err(|error| {
+            let (first, why) = match error {
+                ChoiceError::NoTable => (
+                    format!("** No partition table - {interface} {} **", self.device),
+                    String::new(),
+                ),
+                ChoiceError::NoNumber(number) => (format!("** Invalid partition {number} **"), partitions_there(table)),
+                ChoiceError::NoneUsable => ("** No valid partitions found **".into(), String::new()),
+                ChoiceError::NoName(name) => (
+                    format!("Could not find \"{}\" partition", name.escape_debug()),
+                    partitions_there(table),
+                ),
+            };
+            failed(interface, &self.text, &first, &why)
+        })
     }
 }
 
@@ -155,15 +113,6 @@ fn failed(interface: &str, text: &str, first: &str, why: &str) -> CommandError {
     ))
 }
 
-/// Which devices an interface has.
-pub(super) fn there_are(storage: &Storage, interface: BlockInterface) -> String {
-    match storage.count(interface) {
-        0 => format!("this machine has no {} device", interface.word()),
-        1 => format!("there is only {} 0", interface.word()),
-        count => format!("there are {0} 0 to {1:x}", interface.word(), count.saturating_sub(1)),
-    }
-}
-
 fn partitions_there(table: &Table) -> String {
     let mut text = String::new();
     for partition in table.partitions.iter().take(16) {
@@ -182,12 +131,6 @@ fn partitions_there(table: &Table) -> String {
         true => "it has no partitions".into(),
         false => format!("its partitions are {text}"),
     }
-}
-
-/// Whether firmware is to boot from a partition.
-pub(super) fn is_bootable(partition: &Partition) -> bool {
-    let efi = matches!(partition.kind, Kind::Gpt(guid) if guid.to_string() == EFI_SYSTEM);
-    partition.bootable || efi || partition.attributes & GPT_BOOTABLE != 0
 }
 
 /// Serves the console while a device works, and notices Ctrl-C.
@@ -215,18 +158,13 @@ pub(super) struct Parts<'a> {
 /// # Errors
 /// If there is no such device, or nothing in it.
 pub(super) fn parts(context: &mut Context, interface: BlockInterface, number: u32) -> Result<Parts<'_>, CommandError> {
-    let missing = there_are(&context.storage, interface);
     let Context {
         storage,
         terminal,
         memory,
         ..
     } = context;
-    let device = storage.device(interface, number);
-    let device = device.ok_or_else(|| CommandError::failed(missing))?;
-    if device.medium().is_none() {
-        device.rescan(&mut || terminal.poll())?;
-    }
+    let device = storage.ready(interface, number, &mut || terminal.poll())?;
     Ok(Parts {
         device,
         terminal,

@@ -8,7 +8,7 @@ use hal::block::BlockInterface;
 
 use super::Command;
 use super::blocks::{Direction, Transfer};
-use super::disk::{self, there_are};
+use super::disk;
 use super::network::Size;
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
@@ -109,7 +109,7 @@ fn kind(device: &dyn BlockDevice) -> Option<&'static str> {
 fn choose(context: &mut Context, word: &str) -> CommandResult {
     let number = u32::try_from(context.hexadecimal(word)?).unwrap_or(u32::MAX);
     if number >= context.storage.count(MMC) {
-        let there = there_are(&context.storage, MMC);
+        let there = context.storage.there_are(MMC);
         return Err(CommandError::Failed(format!(
             "MMC Device {word} not found\nno mmc device at slot {word}: {there}"
         )));

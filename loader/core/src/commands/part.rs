@@ -5,10 +5,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Command;
-use super::disk::{self, Selector, Which, is_bootable};
+use super::disk::{self, Selector};
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
-use crate::fs::{Kind, Partition};
+use crate::fs::{Kind, Partition, Which};
 
 pub(crate) const COMMAND: Command = Command {
     name: "part",
@@ -72,7 +72,7 @@ fn find(context: &mut Context, (interface, device): (&str, &str), part: &str) ->
     let mut selector = Selector::parse(context, interface, Some(device))?;
     selector.which = match u32::from_str_radix(part, 16) {
         Ok(number) if number > 0 => Which::Number(number),
-        _ => Which::Name(part.into()),
+        _ => Which::Name(String::from(part).into()),
     };
     disk::partition(context, &selector)
 }
@@ -87,7 +87,7 @@ fn numbers(context: &mut Context, (interface, device): (&str, &str), words: Args
     let table = disk::table(context, selector.interface, selector.device)?;
     let mut text = String::new();
     for partition in &table.partitions {
-        if partition.kind.is_extended() || (!flags.is_empty() && !is_bootable(partition)) {
+        if partition.kind.is_extended() || (!flags.is_empty() && !partition.is_bootable()) {
             continue;
         }
         text += &format!("{}{:x}", if text.is_empty() { "" } else { " " }, partition.number);

@@ -6,7 +6,7 @@ use hal::block::BlockInterface;
 
 use super::Command;
 use super::blocks::{Direction, Transfer};
-use super::disk::{self, describe, there_are};
+use super::disk::{self, describe};
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
@@ -84,7 +84,7 @@ fn number_of(context: &mut Context, word: &str) -> Result<u32, CommandError> {
     let number = u32::try_from(number).ok();
     let known = number.filter(|number| *number < context.storage.count(VIRTIO));
     known.ok_or_else(|| {
-        let there = there_are(&context.storage, VIRTIO);
+        let there = context.storage.there_are(VIRTIO);
         CommandError::Failed(format!("\nDevice {word}: unknown device: {there}"))
     })
 }

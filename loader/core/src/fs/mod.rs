@@ -29,7 +29,7 @@ pub use detect::mount;
 pub use ext4::Ext4Error;
 pub use fat::FatError;
 pub use file::File;
-pub use partition::{Kind, Partition, PartitionError, Scheme, Table, read_table};
+pub use partition::{ChoiceError, Kind, Partition, PartitionError, Scheme, Table, Which, read_table};
 pub use volume::{Unwatched, Volume, VolumeError, Watch};
 
 /// How long a path may be, in bytes.

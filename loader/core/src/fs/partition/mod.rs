@@ -2,6 +2,7 @@
 //!
 //! What is wrong with a table but leaves it readable is a warning, a sentence for people: a card with a damaged backup table still boots.
 
+mod choose;
 mod gpt;
 mod mbr;
 
@@ -15,6 +16,8 @@ use thiserror::Error;
 
 use super::fat;
 use super::volume::{BLOCK, Volume, VolumeError, Watch};
+
+pub use choose::{ChoiceError, Which};
 
 /// The kind of table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
