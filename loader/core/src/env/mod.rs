@@ -1,15 +1,17 @@
 //! The environment: named strings that scripts, commands and people share.
 //!
-//! [`format`](mod@format) is what it is as bytes, [`flags`] who may change what in it, [`storage`] where it outlives a reset, and
-//! [`persist`] what the person is told when it is loaded and saved.
+//! [`format`](mod@format) is what it is as bytes, [`flags`] who may change what in it, [`place`] where a board keeps it, [`storage`] how
+//! it outlives a reset there, and [`persist`] what the person is told when it is loaded and saved.
 
 pub mod flags;
 pub mod format;
 pub mod persist;
+pub mod place;
 pub mod storage;
 
 pub use persist::Persistence;
-pub use storage::{Copies, FlashPlace, Storage};
+pub use place::{BlockPlace, Copies, FatPlace, FlashPlace, Place};
+pub use storage::Storage;
 
 use alloc::borrow::ToOwned;
 use alloc::collections::BTreeMap;

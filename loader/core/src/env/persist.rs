@@ -9,8 +9,9 @@ use core::fmt::Write;
 use hal::Flash;
 
 use super::format::{self, Change, EntryError};
-use super::storage::{FlashPlace, Saved, Storage, StorageError};
-use super::{EnvError, Environment};
+use super::storage::{Progress, Saved, Storage, StorageError};
+use super::{EnvError, Environment, Place};
+use crate::console::Terminal;
 use crate::context::{Context, Status};
 
 /// How many of the variables that are left out are named.
@@ -28,28 +29,16 @@ pub struct Persistence {
 }
 
 impl Persistence {
-    /// The board's place, if it names one, in whichever of the flashes it is.
+    /// The board's place, if it names one, in whichever of the flashes it is if it is in one.
     #[must_use]
-    pub fn open(place: Option<FlashPlace>, flashes: Vec<Box<dyn Flash>>) -> Self {
-        let Some(place) = place else {
-            return Self::default();
-        };
-        let flash = flashes.into_iter().find(|flash| flash.region().start() == place.flash);
-        let missing = format!("there is no flash at {}", place.flash);
-        let opened = match flash {
-            Some(flash) => Storage::open(flash, place).map_err(|error| format!("{error}")),
-            None => Err(missing),
-        };
-        match opened {
-            Ok(storage) => Self {
-                storage: Some(storage),
-                ..Self::default()
-            },
-            Err(missing) => Self {
-                missing,
-                ..Self::default()
-            },
+    pub fn open(place: Option<Place>, flashes: Vec<Box<dyn Flash>>) -> Self {
+        let mut opened = Self::default();
+        match place.map(|place| Storage::open(place, flashes)) {
+            Some(Ok(storage)) => opened.storage = Some(storage),
+            Some(Err(error)) => opened.missing = error.to_string(),
+            None => {}
         }
+        opened
     }
 
     /// Why nothing can be loaded or saved.
@@ -72,7 +61,7 @@ impl Persistence {
 /// Loads the environment from its storage, or takes the default one. Says what it does; without storage there is nothing to say
 /// but why.
 pub fn load(context: &mut Context) -> Status {
-    let Some(storage) = &mut context.persistence.storage else {
+    let Some(mut storage) = context.persistence.storage.take() else {
         context.env = context.default_env.clone();
         if !context.persistence.missing.is_empty() {
             let why = context.persistence.none();
@@ -80,9 +69,9 @@ pub fn load(context: &mut Context) -> Status {
         }
         return Status::Failure;
     };
-    let kind = storage.kind();
-    let result = storage.load();
-    let _ = write!(context, "Loading Environment from {kind}... ");
+    let _ = write!(context, "Loading Environment from {}... ", storage.kind());
+    let result = storage.load(&mut context.storage, &mut Console(&mut context.terminal));
+    context.persistence.storage = Some(storage);
     match result {
         Ok(saved) => {
             take(context, &saved);
@@ -90,16 +79,38 @@ pub fn load(context: &mut Context) -> Status {
             Status::Success
         }
         Err(error) => {
-            let error = match error {
-                // Nothing more is to be said of a flash that was never written.
-                StorageError::Format(_) => String::from("bad CRC"),
-                other => format!("{other}"),
-            };
-            context.say(format_args!("*** Warning - {error}, using default environment\n"));
+            warn(context, &error);
             context.env = context.default_env.clone();
             context.persistence.is_loaded = false;
             Status::Failure
         }
+    }
+}
+
+/// Says why the default environment is taken, behind what was begun of the line.
+fn warn(context: &mut Context, error: &StorageError) {
+    let words = error.words();
+    if !words.is_empty() {
+        context.say(format_args!("{words}"));
+    }
+    let why = match error {
+        // Nothing more is to be said of a medium that was never written.
+        StorageError::Format(_) => String::from("bad CRC"),
+        other => other.why(),
+    };
+    context.say(format_args!("*** Warning - {why}, using default environment\n"));
+}
+
+/// The console while a device works. What is typed meanwhile is kept.
+struct Console<'a>(&'a mut Terminal);
+
+impl Progress for Console<'_> {
+    fn meanwhile(&mut self) {
+        self.0.poll();
+    }
+
+    fn writing(&mut self, words: &str) {
+        let _ = self.0.write_str(words);
     }
 }
 
@@ -185,19 +196,20 @@ pub fn adopt_mac(context: &mut Context) {
 
 /// Saves the environment.
 pub fn save(context: &mut Context) -> Status {
-    work(context, "Saving Environment to", |storage, env, meanwhile| {
-        storage.save(env, meanwhile)
+    work(context, "Saving Environment to", |storage, context| {
+        let mut console = Console(&mut context.terminal);
+        storage.save(&context.env, &mut context.storage, &mut console)
     })
 }
 
 /// Erases what was saved: the next start has the default environment.
 pub fn erase(context: &mut Context) -> Status {
-    work(context, "Erasing Environment on", |storage, _, meanwhile| {
-        storage.erase(meanwhile)
+    work(context, "Erasing Environment on", |storage, context| {
+        storage.erase(&mut context.storage, &mut Console(&mut context.terminal))
     })
 }
 
-type Work = fn(&mut Storage, &Environment, &mut dyn FnMut()) -> Result<(), StorageError>;
+type Work = fn(&mut Storage, &mut Context) -> Result<(), StorageError>;
 
 fn work(context: &mut Context, verb: &str, work: Work) -> Status {
     let Some(mut storage) = context.persistence.storage.take() else {
@@ -206,9 +218,7 @@ fn work(context: &mut Context, verb: &str, work: Work) -> Status {
         return Status::Failure;
     };
     let _ = write!(context, "{verb} {}... ", storage.kind());
-    // Ctrl-C does not end this: a save that stops half-way helps nobody. What is typed meanwhile is kept.
-    let terminal = &mut context.terminal;
-    let result = work(&mut storage, &context.env, &mut || terminal.poll());
+    let result = work(&mut storage, context);
     context.persistence.storage = Some(storage);
     match result {
         Ok(()) => {
@@ -216,7 +226,7 @@ fn work(context: &mut Context, verb: &str, work: Work) -> Status {
             Status::Success
         }
         Err(error) => {
-            context.say(format_args!("Failed (1)\n{error}"));
+            context.say(format_args!("{}Failed (1)\n{}", error.words(), error.why()));
             Status::Failure
         }
     }

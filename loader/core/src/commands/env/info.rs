@@ -20,7 +20,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         return Err(CommandError::Usage);
     }
     let is_default = !context.persistence.is_loaded;
-    let can_be_saved = context.persistence.storage.is_some();
+    let storage = context.persistence.storage.as_ref();
+    let can_be_saved = storage.is_some_and(|storage| storage.is_there(&context.storage));
     if args.len() == 1 {
         let valid = if is_default { "invalid" } else { "valid" };
         context.say(format_args!(

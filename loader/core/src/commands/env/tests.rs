@@ -2,12 +2,13 @@
 
 use alloc::boxed::Box;
 use alloc::format;
+use alloc::vec;
 
 use hal::PhysAddr;
 use hal::fakes::FakeFlash;
 
 use crate::commands::testing::{Bench, RAM};
-use crate::env::{Copies, FlashPlace, Storage};
+use crate::env::{Copies, FlashPlace, Place, Storage};
 
 fn bench() -> Bench {
     let mut bench = Bench::new();
@@ -397,7 +398,7 @@ no storage for the environment on this board
         size: 0x1000,
         copies: Copies::Redundant(0x1000),
     };
-    bench.context.persistence.storage = Some(Storage::open(Box::new(flash), place).unwrap());
+    bench.context.persistence.storage = Some(Storage::open(Place::Flash(place), vec![Box::new(flash)]).unwrap());
     bench.dialogue(
         "\
 => env info -dpq; echo $?

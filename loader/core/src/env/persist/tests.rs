@@ -1,6 +1,7 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 
 use hal::PhysAddr;
 use hal::fakes::FakeFlash;
@@ -9,7 +10,7 @@ use super::load;
 use crate::commands::testing::Bench;
 use crate::context::Status;
 use crate::env::format::Header;
-use crate::env::{Copies, FlashPlace, Storage};
+use crate::env::{Copies, FlashPlace, Place, Storage};
 
 const START: PhysAddr = PhysAddr(0x400_0000);
 
@@ -22,7 +23,8 @@ fn bench(flash: &FakeFlash, copies: Copies) -> Bench {
         copies,
     };
     bench.context.default_env.set("board", "virt").unwrap();
-    bench.context.persistence.storage = Some(Storage::open(Box::new(flash.clone()), place).unwrap());
+    bench.context.persistence.storage =
+        Some(Storage::open(Place::Flash(place), vec![Box::new(flash.clone())]).unwrap());
     bench
 }
 

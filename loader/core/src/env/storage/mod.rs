@@ -1,60 +1,51 @@
-//! Where the environment outlives a reset: one or two copies in a NOR flash.
+//! Where the environment outlives a reset: one or two copies in a NOR flash, in blocks of a card or a disk, or in files on FAT.
 //!
 //! However the power fails while it is saved, one whole copy is left. That takes two copies, of which the one that does not
-//! count is written first, its checksum last:
+//! count is written first, what makes it whole last; or a file, of which the file system keeps the old content until it has the new:
 //!
-//! * [`Copies::Backup`]: both are images as U-Boot has them without redundancy. The first counts if it is whole, otherwise the
+//! * [`Copies::Backup`](super::Copies::Backup): both are images as U-Boot has them without redundancy. The first counts if it is whole, otherwise the
 //!   second. A loader that knows only the first reads and writes it as ever.
-//! * [`Copies::Redundant`]: both have U-Boot's flag byte. For a NOR flash it is 1 in the copy that counts and 0 in the other, so
-//!   that each step of a save only clears bits; libubootenv counts it up instead where it takes the flash for a file. Both ways of
+//! * [`Copies::Redundant`](super::Copies::Redundant), and two files: both have U-Boot's flag byte. For a NOR flash it is 1 in the copy that counts and 0 in the
+//!   other, so that each step of a save only clears bits; elsewhere each save counts it up, as U-Boot and libubootenv do. Both ways of
 //!   counting are read. `fw_env.config` has two lines for it.
+//!
+//! Which copy counts, and which is written when, is decided here; `flash`, `block` and `fat` know how a copy is read and written. The
+//! machine's cards and disks are lent for each work: commands use them too.
+
+mod block;
+mod fat;
+mod flash;
 
 use alloc::boxed::Box;
-use alloc::vec;
+use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::flash::{FlashError, Meanwhile};
+use hal::block::BlockInterface;
+use hal::flash::FlashError;
 use hal::{Flash, PhysAddr, Region};
 use thiserror::Error;
 
 use super::Environment;
 use super::format::{self, FormatError, Header};
+use super::place::{Arrangement, Place};
+use crate::fs::{VolumeError, Watch};
+use crate::storage::{DeviceError, Storage as Disks};
 
 /// The largest image, in bytes: more variables than an [`Environment`] holds.
 const MAX_SIZE: u64 = 0x10_0000;
 
 /// The flag byte of the copy that counts in a NOR flash.
 const ACTIVE: u8 = 1;
-/// The flag byte of the copy that does not.
-const OBSOLETE: u8 = 0;
 
-/// How many copies there are, and where the second is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Copies {
-    /// One: a save that loses its power loses the environment.
-    Single,
-    /// Two without flags, the second at this offset.
-    Backup(u64),
-    /// Two with flags, the second at this offset.
-    Redundant(u64),
-}
-
-/// A place in a flash for the environment, as a board names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FlashPlace {
-    /// The address of the flash's first byte.
-    pub flash: PhysAddr,
-    /// The first copy's offset in it.
-    pub offset: u64,
-    /// The size of each copy, header included.
-    pub size: u64,
-    /// How many copies there are.
-    pub copies: Copies,
-}
+/// Where the flag byte is, behind the checksum.
+const FLAG: usize = Header::Plain.size();
 
 /// Why the environment cannot be loaded or saved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum StorageError {
+    /// The flash that the board names.
+    #[error("there is no flash at {0}")]
+    NoFlash(PhysAddr),
     /// The copies cannot lie where the board says.
     #[error(
         "the environment's copy at offset {offset:#x}, {size:#x} bytes, does not lie in whole erase blocks of {flash} of its own"
@@ -66,6 +57,16 @@ pub enum StorageError {
         size: u64,
         /// Where the flash is.
         flash: Region,
+    },
+    /// The copies cannot lie where the board says.
+    #[error(
+        "the environment's copy at offset {offset:#x}, {size:#x} bytes, does not lie in whole blocks of 512 bytes of its own"
+    )]
+    Blocks {
+        /// The copy's offset on the device.
+        offset: u64,
+        /// Its size.
+        size: u64,
     },
     /// A size that no environment has.
     #[error("the environment's size of {size:#x} bytes is not between 0x10 and {MAX_SIZE:#x}")]
@@ -79,12 +80,88 @@ pub enum StorageError {
     /// The flash.
     #[error(transparent)]
     Flash(#[from] FlashError),
-    /// The flash took all and holds something else.
-    #[error("the flash does not hold what was written, at {address}")]
-    Verify {
-        /// The first byte that differs.
-        address: PhysAddr,
+    /// The card or disk is not there.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// The card or disk fails.
+    #[error(transparent)]
+    Volume(#[from] VolumeError),
+    /// The file system, or the file.
+    #[error("{}{why}", self.words())]
+    File {
+        /// What was to be done.
+        work: FileWork,
+        /// The device's interface.
+        interface: BlockInterface,
+        /// The device, and which volume of it.
+        volume: String,
+        /// The file's path.
+        file: String,
+        /// Why it cannot be done.
+        why: String,
     },
+    /// The medium took all and holds something else.
+    #[error("{place} does not hold what was written, at its byte {at:#x}")]
+    Verify {
+        /// What holds the copy.
+        place: String,
+        /// The first byte of the copy that differs.
+        at: usize,
+    },
+}
+
+/// What was to be done with a file, for messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileWork {
+    /// Look for its file system.
+    Use,
+    /// Open it: there may be none.
+    Open,
+    /// Read it.
+    Read,
+    /// Write it.
+    Write,
+    /// Remove it.
+    Remove,
+}
+
+impl StorageError {
+    /// U-Boot's words for it, which it puts into the line that it has begun; empty where it has none.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let Self::File {
+            work,
+            interface,
+            volume,
+            file,
+            ..
+        } = self
+        else {
+            return String::new();
+        };
+        let (interface, file) = (interface.word(), file.escape_debug());
+        match work {
+            FileWork::Use => alloc::format!("Unable to use {interface} {volume}... "),
+            FileWork::Open | FileWork::Read => alloc::format!("Unable to read \"{file}\" from {interface}{volume}... "),
+            FileWork::Write => alloc::format!("Unable to write \"{file}\" from {interface}{volume}... "),
+            FileWork::Remove => alloc::format!("Unable to remove \"{file}\" from {interface}{volume}... "),
+        }
+    }
+
+    /// What there is to say behind [`StorageError::words`].
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self {
+            Self::File { why, .. } => why.clone(),
+            other => alloc::format!("{other}"),
+        }
+    }
+
+    /// Whether the copy could be looked at, and is none.
+    fn is_no_copy(&self) -> bool {
+        let no_file = matches!(self, Self::File { work, .. } if *work == FileWork::Open);
+        no_file || matches!(self, Self::Format(_))
+    }
 }
 
 /// A whole image, as it was loaded.
@@ -94,63 +171,107 @@ pub struct Saved {
     pub image: Vec<u8>,
     /// Its header.
     pub header: Header,
-    /// Whether it is the backup of a copy that is not whole.
+    /// Whether it is the backup of a copy that is not whole, or the other copy cannot be read.
     pub recovered: bool,
 }
 
-/// The environment's place in a flash.
+/// Looks on while the environment is loaded or saved. Nobody can stop it: a save that stops half-way helps nobody.
+pub trait Progress {
+    /// Called while the device works: the console must not lose what is typed.
+    fn meanwhile(&mut self);
+
+    /// Called before a copy is written that U-Boot announces, with its words.
+    fn writing(&mut self, words: &str);
+}
+
+impl<F: FnMut()> Progress for F {
+    fn meanwhile(&mut self) {
+        self();
+    }
+
+    fn writing(&mut self, _words: &str) {}
+}
+
+/// What volumes are told of it.
+struct Unstoppable<'a>(&'a mut dyn Progress);
+
+impl Watch for Unstoppable<'_> {
+    fn meanwhile(&mut self) {
+        self.0.meanwhile();
+    }
+
+    fn stop(&mut self) -> bool {
+        false
+    }
+}
+
+/// How copies, which are numbered from 0, are read and written at a kind of place.
+trait Store {
+    /// What holds a copy, for people.
+    fn name(&self, copy: usize) -> String;
+
+    /// The bytes of a copy, whole or not.
+    fn read(&mut self, copy: usize) -> Result<Vec<u8>, StorageError>;
+
+    /// Writes a copy so that it is whole only at the very end.
+    fn write(&mut self, copy: usize, image: &[u8]) -> Result<(), StorageError>;
+
+    /// Erases a copy, if there is one.
+    fn erase(&mut self, copy: usize) -> Result<(), StorageError>;
+
+    /// Sets the flag of a whole copy to the one that does not count, where [`Arrangement::Switched`] needs it.
+    fn retire(&mut self, _copy: usize) -> Result<(), StorageError> {
+        Ok(())
+    }
+}
+
+/// The environment's place, and the flash if it is one.
 pub struct Storage {
-    flash: Box<dyn Flash>,
-    place: FlashPlace,
+    place: Place,
+    flash: Option<Box<dyn Flash>>,
 }
 
 impl Storage {
-    /// The place `place` in `flash`.
+    /// The place `place`, in whichever of the flashes it is if it is in one. Cards and disks are not looked for yet.
     ///
     /// # Errors
-    /// [`StorageError::Place`] unless each copy begins with an erase block and shares none with the other.
-    pub fn open(flash: Box<dyn Flash>, place: FlashPlace) -> Result<Self, StorageError> {
-        let size = place.size;
+    /// [`StorageError::NoFlash`]; [`StorageError::Size`]; [`StorageError::Place`] or [`StorageError::Blocks`] unless each copy is whole
+    /// erase blocks, or blocks, and shares none with the other.
+    pub fn open(place: Place, flashes: Vec<Box<dyn Flash>>) -> Result<Self, StorageError> {
+        let size = place.size();
         if !(0x10..=MAX_SIZE).contains(&size) {
             return Err(StorageError::Size { size });
         }
-        let storage = Self { flash, place };
-        let mut end_of_last = 0;
-        let mut offsets = storage.offsets();
-        offsets.sort_unstable();
-        for offset in offsets {
-            let flash = storage.flash.region();
-            let wrong = StorageError::Place { offset, size, flash };
-            let last = offset.checked_add(size - 1).ok_or(wrong)?;
-            let first_block = storage.flash.erase_block(offset).ok_or(wrong)?;
-            let last_block = storage.flash.erase_block(last).ok_or(wrong)?;
-            if first_block.start != offset || offset < end_of_last {
-                return Err(wrong);
+        let mut flash = None;
+        match &place {
+            Place::Flash(place) => {
+                let found = flashes.into_iter().find(|flash| flash.region().start() == place.flash);
+                let found = found.ok_or(StorageError::NoFlash(place.flash))?;
+                flash::check(&*found, *place)?;
+                flash = Some(found);
             }
-            end_of_last = last_block.end;
+            Place::Block(place) => block::check(*place)?,
+            Place::Fat(_) => {}
         }
-        Ok(storage)
+        Ok(Self { place, flash })
     }
 
     /// U-Boot's word for this kind of place.
     #[must_use]
     pub fn kind(&self) -> &'static str {
-        "Flash"
+        self.place.kind()
     }
 
     /// Where each copy is.
     #[must_use]
-    pub fn place(&self) -> FlashPlace {
-        self.place
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// The header of its images.
     #[must_use]
     pub fn header(&self) -> Header {
-        match self.place.copies {
-            Copies::Single | Copies::Backup(_) => Header::Plain,
-            Copies::Redundant(_) => Header::Flagged,
-        }
+        self.place.arrangement().header()
     }
 
     /// How many bytes variables may take, with the zero behind each and the one at the end.
@@ -160,26 +281,45 @@ impl Storage {
     }
 
     fn size(&self) -> usize {
-        usize::try_from(self.place.size).unwrap_or(0)
+        usize::try_from(self.place.size()).unwrap_or(0)
     }
 
-    fn offsets(&self) -> Vec<u64> {
-        let mut offsets = vec![self.place.offset];
-        if let Copies::Backup(second) | Copies::Redundant(second) = self.place.copies {
-            offsets.push(second);
+    /// Whether the machine has the device; what is in it is not looked at.
+    #[must_use]
+    pub fn is_there(&self, disks: &Disks) -> bool {
+        let device = self.place.device();
+        device.is_none_or(|(interface, number)| number < disks.count(interface))
+    }
+
+    /// Lets `work` work at the copies.
+    fn with<R>(
+        &mut self,
+        disks: &mut Disks,
+        progress: &mut dyn Progress,
+        work: impl FnOnce(&mut dyn Store) -> Result<R, StorageError>,
+    ) -> Result<R, StorageError> {
+        let flagged = self.header() == Header::Flagged;
+        match &self.place {
+            Place::Flash(place) => {
+                let flash = self.flash.as_deref_mut().ok_or(StorageError::NoFlash(place.flash))?;
+                work(&mut flash::Cells::new(flash, (*place, flagged), progress))
+            }
+            Place::Block(place) => block::with(*place, (disks, progress), work),
+            Place::Fat(place) => fat::with(place, (disks, progress), work),
         }
-        offsets
     }
 
     /// The copy that counts.
     ///
     /// # Errors
     /// [`StorageError`]: what is wrong with the first copy, if none is whole.
-    pub fn load(&mut self) -> Result<Saved, StorageError> {
-        let (mut copies, counts) = self.read_all()?;
-        let recovered = counts == Some(1) && matches!(self.place.copies, Copies::Backup(_));
-        let image = copies.swap_remove(counts.unwrap_or(0))?;
-        let header = self.header();
+    pub fn load(&mut self, disks: &mut Disks, progress: &mut dyn Progress) -> Result<Saved, StorageError> {
+        let arrangement = self.place.arrangement();
+        let mut found = self.with(disks, progress, |store| Ok(Found::read(store, arrangement)))?;
+        let backup = found.counts == Some(1) && arrangement == Arrangement::Backup;
+        let recovered = backup || found.unreadable().is_some();
+        let image = found.copies.swap_remove(found.counts.unwrap_or(0))?;
+        let header = arrangement.header();
         Ok(Saved {
             image,
             header,
@@ -187,136 +327,126 @@ impl Storage {
         })
     }
 
-    /// All copies, and the index of the one that counts, if one is whole.
-    #[allow(
-        clippy::type_complexity,
-        reason = "a pair of plain types that only two functions see"
-    )]
-    fn read_all(&mut self) -> Result<(Vec<Result<Vec<u8>, FormatError>>, Option<usize>), FlashError> {
-        let mut copies = Vec::new();
-        for offset in self.offsets() {
-            let mut image = vec![0; self.size()];
-            self.flash.read(offset, &mut image)?;
-            copies.push(format::import(&image, self.header()).map(drop).map(|()| image));
-        }
-        let counts = match copies.as_slice() {
-            [Ok(first), Ok(second)] if second_counts(self.header(), first, second) => Some(1),
-            copies => copies.iter().position(Result::is_ok),
-        };
-        Ok((copies, counts))
-    }
-
     /// Saves `env`; the copy that counted before stays whole until the new one is.
     ///
     /// # Errors
-    /// [`StorageError`]. Unless there is only one copy, what was saved before can still be loaded, or what was to be saved.
-    pub fn save(&mut self, env: &Environment, meanwhile: Meanwhile<'_>) -> Result<(), StorageError> {
-        let header = self.header();
-        let image = format::image(env.iter(), (header, self.size()), 0xff)?;
-        let (copies, counts) = self.read_all()?;
-        drop(copies);
-        let old = counts.unwrap_or(1);
-        match self.place.copies {
-            Copies::Single => self.write(0, &image, meanwhile),
-            Copies::Backup(_) => {
-                self.write(1_usize.saturating_sub(old), &image, meanwhile)?;
-                self.write(old, &image, meanwhile)
-            }
-            Copies::Redundant(_) => {
-                self.write(1_usize.saturating_sub(old), &image, meanwhile)?;
-                if counts.is_some() {
-                    self.program(old, (CRC, &[OBSOLETE]), meanwhile)?;
-                }
-                Ok(())
-            }
-        }
+    /// [`StorageError`]. Unless there is only one copy, and that no file, what was saved before can still be loaded, or what was to be
+    /// saved. Where no copy is whole and one cannot be read, which may count the next time, nothing is written.
+    pub fn save(
+        &mut self,
+        env: &Environment,
+        disks: &mut Disks,
+        progress: &mut dyn Progress,
+    ) -> Result<(), StorageError> {
+        let arrangement = self.place.arrangement();
+        let image = format::image(env.iter(), (arrangement.header(), self.size()), 0xff)?;
+        self.with(disks, progress, |store| save_copies(store, arrangement, image))
     }
 
     /// Erases all copies: the next start has the default environment.
     ///
     /// # Errors
     /// [`StorageError`].
-    pub fn erase(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), StorageError> {
-        // Not the copy that counts first: the other one may be older than what the person knows of.
-        let (_, counts) = self.read_all()?;
-        let copies = self.offsets().len();
-        let first = counts.map_or(0, |counts| copies.saturating_sub(1).saturating_sub(counts));
-        self.erase_copy(first, meanwhile)?;
-        if copies > 1 {
-            self.erase_copy(1_usize.saturating_sub(first), meanwhile)?;
-        }
-        Ok(())
-    }
-
-    fn offset(&self, copy: usize) -> u64 {
-        self.offsets().get(copy).copied().unwrap_or(self.place.offset)
-    }
-
-    fn erase_copy(&mut self, copy: usize, meanwhile: Meanwhile<'_>) -> Result<(), StorageError> {
-        let mut at = self.offset(copy);
-        let end = at.saturating_add(self.place.size);
-        while at < end {
-            self.flash.erase(at, meanwhile)?;
-            // `open` has seen that there is a block up to the end.
-            at = self.flash.erase_block(at).map_or(end, |block| block.end);
-        }
-        Ok(())
-    }
-
-    /// Writes a copy so that it is whole only at the very end: content, checksum, flag.
-    fn write(&mut self, copy: usize, image: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), StorageError> {
-        self.erase_copy(copy, meanwhile)?;
-        let header = self.header();
-        let (head, content) = image.split_at_checked(header.size()).unwrap_or((image, &[]));
-        self.program(copy, (header.size(), content), meanwhile)?;
-        self.program(copy, (0, head.get(..CRC).unwrap_or(head)), meanwhile)?;
-        if header == Header::Flagged {
-            self.program(copy, (CRC, &[ACTIVE]), meanwhile)?;
-        }
-        self.verify(copy, image)
-    }
-
-    fn program(
-        &mut self,
-        copy: usize,
-        (at, bytes): (usize, &[u8]),
-        meanwhile: Meanwhile<'_>,
-    ) -> Result<(), StorageError> {
-        let at = u64::try_from(at).unwrap_or(u64::MAX);
-        let offset = self.offset(copy).saturating_add(at);
-        Ok(self.flash.program(offset, bytes, meanwhile)?)
-    }
-
-    fn verify(&mut self, copy: usize, image: &[u8]) -> Result<(), StorageError> {
-        let offset = self.offset(copy);
-        let mut stored = vec![0; image.len()];
-        self.flash.read(offset, &mut stored)?;
-        let flag = self.header().size() > CRC;
-        let differs = |(at, (have, want)): (usize, (&u8, &u8))| {
-            let want = if flag && at == CRC { &ACTIVE } else { want };
-            have != want
-        };
-        match stored.iter().zip(image).enumerate().position(differs) {
-            None => Ok(()),
-            Some(at) => {
-                let at = offset.saturating_add(u64::try_from(at).unwrap_or(0));
-                let start = self.flash.region().start();
-                let address = start.checked_add(at).unwrap_or(start);
-                Err(StorageError::Verify { address })
+    pub fn erase(&mut self, disks: &mut Disks, progress: &mut dyn Progress) -> Result<(), StorageError> {
+        let arrangement = self.place.arrangement();
+        self.with(disks, progress, |store| {
+            // Not the copy that counts first: the other one may be older than what the person knows of.
+            let counts = Found::read(store, arrangement).counts.unwrap_or(1);
+            let last = arrangement.copies().saturating_sub(1);
+            if last > 0 {
+                store.erase(last.saturating_sub(counts))?;
             }
-        }
+            store.erase(counts.min(last))
+        })
     }
 }
 
-/// Where the flag byte is, behind the checksum.
-const CRC: usize = Header::Plain.size();
+/// All copies as they were found.
+struct Found {
+    copies: Vec<Result<Vec<u8>, StorageError>>,
+    /// The one that counts, if one is whole.
+    counts: Option<usize>,
+}
+
+impl Found {
+    fn read(store: &mut dyn Store, arrangement: Arrangement) -> Self {
+        let header = arrangement.header();
+        let mut copies = Vec::new();
+        for copy in 0..arrangement.copies() {
+            let image = store.read(copy).and_then(|image| {
+                format::import(&image, header)?;
+                Ok(image)
+            });
+            copies.push(image);
+        }
+        let counts = match copies.as_slice() {
+            [Ok(first), Ok(second)] if second_counts(header, first, second) => Some(1),
+            copies => copies.iter().position(Result::is_ok),
+        };
+        Self { copies, counts }
+    }
+
+    /// Why a copy cannot be looked at, if one cannot.
+    fn unreadable(&self) -> Option<&StorageError> {
+        let mut errors = self.copies.iter().filter_map(|copy| copy.as_ref().err());
+        errors.find(|error| !error.is_no_copy())
+    }
+
+    /// The flag of the copy that counts.
+    fn flag(&self) -> Option<u8> {
+        let image = self.copies.get(self.counts?)?.as_ref().ok()?;
+        image.get(FLAG).copied()
+    }
+}
+
+fn save_copies(store: &mut dyn Store, arrangement: Arrangement, mut image: Vec<u8>) -> Result<(), StorageError> {
+    if arrangement == Arrangement::Single {
+        // Whatever it holds, it is written over: a power cut may have left blocks that cannot be read.
+        return put(store, 0, &image);
+    }
+    let found = Found::read(store, arrangement);
+    match found.unreadable() {
+        Some(error) if found.counts.is_none() => return Err(error.clone()),
+        _ => {}
+    }
+    let old = found.counts.unwrap_or(1);
+    let other = 1_usize.saturating_sub(old);
+    let flag = match arrangement {
+        Arrangement::Single | Arrangement::Backup => None,
+        Arrangement::Switched => Some(ACTIVE),
+        Arrangement::Counted => Some(found.flag().unwrap_or(0).wrapping_add(1)),
+    };
+    if let Some((place, flag)) = image.get_mut(FLAG).zip(flag) {
+        *place = flag;
+    }
+    put(store, other, &image)?;
+    match arrangement {
+        Arrangement::Backup => put(store, old, &image),
+        Arrangement::Switched if found.counts.is_some() => store.retire(old),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a copy, and reads it back.
+fn put(store: &mut dyn Store, copy: usize, image: &[u8]) -> Result<(), StorageError> {
+    store.write(copy, image)?;
+    let stored = store.read(copy)?;
+    let differs = stored.iter().zip(image).position(|(have, want)| have != want);
+    match differs {
+        None => Ok(()),
+        Some(at) => Err(StorageError::Verify {
+            place: store.name(copy),
+            at,
+        }),
+    }
+}
 
 /// Whether the second of two whole copies counts: its flag is the higher, but a counter goes from 255 to 0.
 fn second_counts(header: Header, first: &[u8], second: &[u8]) -> bool {
     if header == Header::Plain {
         return false;
     }
-    match (first.get(CRC), second.get(CRC)) {
+    match (first.get(FLAG), second.get(FLAG)) {
         (Some(0xff), Some(0)) => true,
         (Some(0), Some(0xff)) => false,
         (first, second) => second > first,

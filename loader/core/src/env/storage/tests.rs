@@ -1,14 +1,15 @@
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec;
 use alloc::vec::Vec;
 
 use hal::PhysAddr;
 use hal::fakes::FakeFlash;
 
-use super::{Copies, FlashPlace, Storage, StorageError};
-use crate::env::Environment;
+use super::{Disks, Saved, Storage, StorageError};
 use crate::env::format::{Change, FormatError, import};
+use crate::env::{Copies, Environment, FlashPlace, Place};
 
 const START: PhysAddr = PhysAddr(0x400_0000);
 const BLOCK: usize = 0x400;
@@ -26,7 +27,7 @@ fn open(flash: &FakeFlash, copies: Copies) -> Storage {
         size: SIZE,
         copies,
     };
-    Storage::open(Box::new(flash.clone()), place).unwrap()
+    Storage::open(Place::Flash(place), vec![Box::new(flash.clone())]).unwrap()
 }
 
 fn env(generation: u32) -> Environment {
@@ -39,7 +40,7 @@ fn env(generation: u32) -> Environment {
 
 /// Which generation is loaded; `None` if it is none.
 fn generation(storage: &mut Storage) -> Option<u32> {
-    let saved = storage.load().ok()?;
+    let saved = load(storage).ok()?;
     let entries: Vec<_> = import(&saved.image, saved.header)
         .unwrap()
         .map(Result::unwrap)
@@ -53,6 +54,19 @@ fn generation(storage: &mut Storage) -> Option<u32> {
     })
 }
 
+/// A machine without cards and disks.
+fn none() -> Disks {
+    Disks::default()
+}
+
+fn load(storage: &mut Storage) -> Result<Saved, StorageError> {
+    storage.load(&mut none(), &mut || ())
+}
+
+fn save(storage: &mut Storage, env: &Environment) -> Result<(), StorageError> {
+    storage.save(env, &mut none(), &mut || ())
+}
+
 const ALL: [Copies; 3] = [Copies::Single, Copies::Backup(SECOND), Copies::Redundant(SECOND)];
 
 #[test]
@@ -61,16 +75,16 @@ fn what_is_saved_is_loaded() {
         let flash = flash();
         let mut storage = open(&flash, copies);
         assert!(matches!(
-            storage.load(),
+            load(&mut storage),
             Err(StorageError::Format(FormatError::BadCrc { .. }))
         ));
         for number in 0..5 {
-            storage.save(&env(number), &mut || ()).unwrap();
+            save(&mut storage, &env(number)).unwrap();
             let mut again = open(&flash, copies);
             assert_eq!(generation(&mut again), Some(number), "{copies:?}");
-            assert!(!again.load().unwrap().recovered, "{copies:?} {number}");
+            assert!(!load(&mut again).unwrap().recovered, "{copies:?} {number}");
         }
-        storage.erase(&mut || ()).unwrap();
+        storage.erase(&mut none(), &mut || ()).unwrap();
         assert_eq!(generation(&mut open(&flash, copies)), None);
     }
 }
@@ -79,7 +93,7 @@ fn what_is_saved_is_loaded() {
 fn torn_save(flash: &FakeFlash, copies: Copies, number: u32, cut: u64) -> bool {
     flash.cut_after(cut);
     let mut storage = open(flash, copies);
-    let result = storage.save(&env(number), &mut || ());
+    let result = save(&mut storage, &env(number));
     flash.power_on();
     result.is_err()
 }
@@ -92,10 +106,10 @@ fn a_torn_save_never_loses_the_environment() {
         let mut cuts = 0;
         let base = flash();
         let mut storage = open(&base, copies);
-        storage.save(&env(1), &mut || ()).unwrap();
+        save(&mut storage, &env(1)).unwrap();
         for whole_before in [1, 2] {
             if whole_before == 2 {
-                storage.save(&env(2), &mut || ()).unwrap();
+                save(&mut storage, &env(2)).unwrap();
             }
             let old = whole_before;
             let mut cut = 0;
@@ -141,7 +155,7 @@ fn torn_again(base: &FakeFlash, copies: Copies, old: u32) -> u32 {
 #[test]
 fn one_copy_alone_is_lost() {
     let flash = flash();
-    open(&flash, Copies::Single).save(&env(1), &mut || ()).unwrap();
+    save(&mut open(&flash, Copies::Single), &env(1)).unwrap();
     assert!(torn_save(&flash, Copies::Single, 2, 4));
     assert_eq!(generation(&mut open(&flash, Copies::Single)), None);
 }
@@ -151,12 +165,12 @@ fn erasing_never_brings_back_what_was_older() {
     for copies in [Copies::Backup(SECOND), Copies::Redundant(SECOND)] {
         let base = flash();
         let mut storage = open(&base, copies);
-        storage.save(&env(1), &mut || ()).unwrap();
-        storage.save(&env(2), &mut || ()).unwrap();
+        save(&mut storage, &env(1)).unwrap();
+        save(&mut storage, &env(2)).unwrap();
         for cut in 0.. {
             let flash = base.copy();
             flash.cut_after(cut);
-            let result = open(&flash, copies).erase(&mut || ());
+            let result = open(&flash, copies).erase(&mut none(), &mut || ());
             flash.power_on();
             let then = generation(&mut open(&flash, copies));
             assert!(then == Some(2) || then.is_none(), "{copies:?} cut {cut}: {then:?}");
@@ -173,8 +187,8 @@ fn the_flag_says_which_copy_counts() {
     let flash = flash();
     let copies = Copies::Redundant(SECOND);
     let mut storage = open(&flash, copies);
-    storage.save(&env(1), &mut || ()).unwrap();
-    storage.save(&env(2), &mut || ()).unwrap();
+    save(&mut storage, &env(1)).unwrap();
+    save(&mut storage, &env(2)).unwrap();
     assert_eq!((flash.content()[4], flash.content()[0x804]), (0, 1));
     assert_eq!(generation(&mut storage), Some(2));
     for (first, second, expected) in [
@@ -194,7 +208,7 @@ fn the_flag_says_which_copy_counts() {
     }
     flash.overwrite(0x804, &[9]);
     flash.overwrite(4, &[8]);
-    storage.save(&env(3), &mut || ()).unwrap();
+    save(&mut storage, &env(3)).unwrap();
     assert_eq!((flash.content()[4], flash.content()[0x804]), (1, 0));
     assert_eq!(generation(&mut storage), Some(3));
 }
@@ -204,12 +218,12 @@ fn a_copy_that_is_not_whole_gives_way_to_the_other() {
     for copies in [Copies::Backup(SECOND), Copies::Redundant(SECOND)] {
         let flash = flash();
         let mut storage = open(&flash, copies);
-        storage.save(&env(1), &mut || ()).unwrap();
-        storage.save(&env(2), &mut || ()).unwrap();
+        save(&mut storage, &env(1)).unwrap();
+        save(&mut storage, &env(2)).unwrap();
         let backup = matches!(copies, Copies::Backup(_));
         let newest = if backup { 0 } else { 0x800 };
         flash.overwrite(newest + 20, b"#");
-        assert_eq!(storage.load().unwrap().recovered, backup);
+        assert_eq!(load(&mut storage).unwrap().recovered, backup);
         assert_eq!(generation(&mut storage), Some(if backup { 2 } else { 1 }));
     }
 }
@@ -223,7 +237,7 @@ fn a_place_that_cannot_be_is_refused() {
             size,
             copies,
         };
-        let result = Storage::open(Box::new(flash()), place);
+        let result = Storage::open(Place::Flash(place), vec![Box::new(flash())]);
         result.map(drop).unwrap_err().to_string()
     };
     let single = Copies::Single;
@@ -252,12 +266,12 @@ fn a_place_that_cannot_be_is_refused() {
 fn what_does_not_fit_leaves_the_old() {
     let flash = flash();
     let mut storage = open(&flash, Copies::Backup(SECOND));
-    storage.save(&env(1), &mut || ()).unwrap();
+    save(&mut storage, &env(1)).unwrap();
     let mut large = Environment::default();
     large.set("a", &"x".repeat(storage.capacity() - 3)).unwrap();
-    let error = storage.save(&large, &mut || ()).unwrap_err().to_string();
+    let error = save(&mut storage, &large).unwrap_err().to_string();
     assert_eq!(error, "the environment takes 1021 bytes and there is room for 1020");
     assert_eq!(generation(&mut storage), Some(1));
     large.set("a", &"x".repeat(storage.capacity() - 4)).unwrap();
-    storage.save(&large, &mut || ()).unwrap();
+    save(&mut storage, &large).unwrap();
 }
