@@ -3,16 +3,23 @@
 //! A board is a folder in `board-configs/`: data only. Its `board.toml` says what a device tree cannot say before it is
 //! found: where RAM begins, where the loader may run from ROM, which UART to use when all else fails. Unknown keys are errors.
 
+mod environment;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use thiserror::Error;
 
-/// A board, as `board.toml` describes it.
+pub use environment::{
+    BlockEnvironment, Device, Environment, FatEnvironment, FlashEnvironment, Interface, Kind, Volume,
+};
+
+/// A board, as `board.toml` describes it. `E` is the kind of place that it keeps its environment in.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Board {
+pub struct Board<E = Environment> {
     /// One line for people.
     pub description: String,
     /// Where RAM is.
@@ -22,31 +29,7 @@ pub struct Board {
     /// The UART for panics and for exceptions, before and beside the one that the device tree names.
     pub early_console: EarlyConsole,
     /// Where the environment is saved; absent on boards that cannot save it.
-    pub environment: Option<Environment>,
-}
-
-/// Where the environment is saved.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Environment {
-    /// In a NOR flash.
-    Flash(FlashEnvironment),
-}
-
-/// A place in a NOR flash that the device tree has as `cfi-flash`. Offsets count from the flash's start.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct FlashEnvironment {
-    /// Address of the flash: the start of a region of the node's `reg`.
-    pub address: u64,
-    /// Offset of the environment: `CONFIG_ENV_ADDR` or `CONFIG_ENV_OFFSET`, and the start of an erase block.
-    pub offset: u64,
-    /// Size of each copy: `CONFIG_ENV_SIZE`. The rest of its last erase block belongs to it.
-    pub size: u64,
-    /// Offset of a second copy with U-Boot's flag byte in both: `CONFIG_ENV_OFFSET_REDUND`.
-    pub redundant_offset: Option<u64>,
-    /// Offset of a second copy that U-Boot does not know of: the first stays as U-Boot without redundancy has it.
-    pub backup_offset: Option<u64>,
+    pub environment: Option<E>,
 }
 
 /// What is known of RAM before a device tree is found.
@@ -162,13 +145,17 @@ fn read(path: &Path) -> Result<String, BoardError> {
 /// Parses the text of a `board.toml`; `path` is for messages.
 ///
 /// # Errors
-/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] for two second copies of the environment.
+/// [`BoardError::Parse`] with line and column; [`BoardError::Value`] if values contradict each other, such as two copies of the
+/// environment in one place.
 pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
-    let board: Board = toml::from_str(text).map_err(|source| BoardError::Parse {
-        path: path.to_owned(),
-        source: Box::new(source),
-    })?;
-    match wrong_value(&board) {
+    // Which keys there may be depends on one of them. What is wrong with the others is told of the typed board, with its line.
+    let kind = read_toml::<Kinded>(path, text)?.environment;
+    let board = match kind.map(|environment| environment.kind) {
+        None | Some(Kind::Flash) => read_toml::<Board<_>>(path, text)?.with(Environment::Flash),
+        Some(Kind::Fat) => read_toml::<Board<_>>(path, text)?.with(Environment::Fat),
+        Some(Kind::Block) => read_toml::<Board<_>>(path, text)?.with(Environment::Block),
+    };
+    match board.environment.as_ref().and_then(Environment::contradiction) {
         Some(reason) => Err(BoardError::Value {
             path: path.to_owned(),
             reason,
@@ -177,12 +164,34 @@ pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
     }
 }
 
-fn wrong_value(board: &Board) -> Option<String> {
-    let Some(Environment::Flash(flash)) = &board.environment else {
-        return None;
-    };
-    let both = flash.redundant_offset.zip(flash.backup_offset);
-    both.map(|_| "environment has redundant-offset and backup-offset; there is one second copy".to_owned())
+/// The one key that says what the others are.
+#[derive(Deserialize)]
+struct Kinded {
+    environment: Option<KindOnly>,
+}
+
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: Kind,
+}
+
+fn read_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, BoardError> {
+    toml::from_str(text).map_err(|source| BoardError::Parse {
+        path: path.to_owned(),
+        source: Box::new(source),
+    })
+}
+
+impl<E> Board<E> {
+    fn with(self, environment: impl FnOnce(E) -> Environment) -> Board {
+        Board {
+            description: self.description,
+            memory: self.memory,
+            rom: self.rom,
+            early_console: self.early_console,
+            environment: self.environment.map(environment),
+        }
+    }
 }
 
 fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
@@ -200,12 +209,12 @@ fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::path::Path;
 
     use super::{Environment, Folder, UartKind, parse};
 
-    const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
+    pub(crate) const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
         rom = { start = 0, size = 0x400_0000 }\n\
         [early-console]\nkind = 'pl011'\naddress = 0x900_0000\n";
 
@@ -231,7 +240,7 @@ mod tests {
         let board = |more: &str| parse(Path::new("board.toml"), &format!("{VIRT}{FLASH}{more}"));
         let place = |more: &str| match board(more).unwrap().environment {
             Some(Environment::Flash(flash)) => (flash.size, flash.redundant_offset, flash.backup_offset),
-            None => panic!("no environment"),
+            other => panic!("{other:?}"),
         };
         assert_eq!(place(""), (0x4_0000, None, None));
         assert_eq!(place("redundant-offset = 7\n"), (0x4_0000, Some(7), None));
@@ -244,7 +253,10 @@ mod tests {
             "board.toml: environment has redundant-offset and backup-offset; there is one second copy"
         );
         let unknown = board("offest = 7\n").unwrap_err().to_string();
-        assert!(unknown.contains("offest"), "{unknown}");
+        assert!(
+            unknown.contains("line 12, column 1\n") && unknown.contains("offest"),
+            "{unknown}"
+        );
         let kind = parse(
             Path::new("board.toml"),
             &format!("{VIRT}[environment]\nkind = 'tape'\n"),
