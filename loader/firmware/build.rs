@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use board_schema::{Board, Environment, Folder, UartKind};
+use board_schema::{Device, Environment, Folder, Interface, UartKind, Volume};
 
 fn main() {
     let manifest = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
@@ -85,24 +85,78 @@ fn constants(folder: &Folder) -> String {
     match board.early_console.kind {
         UartKind::Pl011 => text.push_str("pub(crate) use crate::early_console::pl011 as early_uart;\n"),
     }
-    let place =
-        "Where the environment is saved.\npub(crate) const ENVIRONMENT_PLACE: Option<loader_core::env::FlashPlace>";
-    writeln!(text, "/// {place} = {};", environment(board)).expect("a String takes all");
+    writeln!(
+        text,
+        "/// Where the environment is saved.\n\
+         pub(crate) const ENVIRONMENT_PLACE: Option<loader_core::env::Place> = {};",
+        board.environment.as_ref().map_or_else(
+            || "None".to_owned(),
+            |environment| format!("Some({})", place(environment))
+        )
+    )
+    .expect("a String takes all");
     text
 }
 
-fn environment(board: &Board) -> String {
-    let Some(Environment::Flash(flash)) = &board.environment else {
-        return "None".to_owned();
-    };
-    let copies = match (flash.redundant_offset, flash.backup_offset) {
+/// The expression for a `loader_core::env::Place`.
+fn place(environment: &Environment) -> String {
+    const ENV: &str = "loader_core::env";
+    match environment {
+        Environment::Flash(flash) => format!(
+            "{ENV}::Place::Flash({ENV}::FlashPlace {{ flash: hal::PhysAddr({:#x}), offset: {:#x}, size: {:#x}, copies: {} }})",
+            flash.address,
+            flash.offset,
+            flash.size,
+            copies(flash.redundant_offset, flash.backup_offset)
+        ),
+        Environment::Block(block) => format!(
+            "{ENV}::Place::Block({ENV}::BlockPlace {{ {}, offset: {:#x}, size: {:#x}, copies: {} }})",
+            device(&block.device),
+            block.offset,
+            block.size,
+            copies(block.redundant_offset, block.backup_offset)
+        ),
+        Environment::Fat(fat) => format!(
+            "{ENV}::Place::Fat({ENV}::FatPlace {{ {}, volume: {}, file: {}, redundant: {}, size: {:#x} }})",
+            device(&fat.device),
+            volume(&fat.device.volume),
+            borrowed(&fat.file),
+            fat.redundant_file
+                .as_deref()
+                .map_or_else(|| "None".to_owned(), |file| format!("Some({})", borrowed(file))),
+            fat.size
+        ),
+    }
+}
+
+fn copies(redundant: Option<u64>, backup: Option<u64>) -> String {
+    let copies = match (redundant, backup) {
         (Some(second), _) => format!("Redundant({second:#x})"),
         (None, Some(second)) => format!("Backup({second:#x})"),
         (None, None) => "Single".to_owned(),
     };
-    format!(
-        "Some(loader_core::env::FlashPlace {{ flash: hal::PhysAddr({:#x}), offset: {:#x}, size: {:#x}, \
-         copies: loader_core::env::Copies::{copies} }})",
-        flash.address, flash.offset, flash.size
-    )
+    format!("loader_core::env::Copies::{copies}")
+}
+
+fn device(device: &Device) -> String {
+    let interface = match device.interface {
+        Interface::Mmc => "Mmc",
+        Interface::Virtio => "Virtio",
+    };
+    let number = device.number;
+    format!("interface: hal::block::BlockInterface::{interface}, number: {number}")
+}
+
+fn volume(volume: &Volume) -> String {
+    let which = match volume {
+        Volume::Default => "Default".to_owned(),
+        Volume::Auto => "Auto".to_owned(),
+        Volume::Number(number) => format!("Number({number})"),
+        Volume::Name(name) => format!("Name({})", borrowed(name)),
+    };
+    format!("loader_core::fs::Which::{which}")
+}
+
+fn borrowed(text: &str) -> String {
+    format!("alloc::borrow::Cow::Borrowed({text:?})")
 }

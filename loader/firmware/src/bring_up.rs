@@ -48,9 +48,10 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
+    // The environment may be on one of them.
+    context.storage = Storage::new(devices.disks);
     persist::load(&mut context);
     keep_tree(&mut context, &tree);
-    context.storage = Storage::new(devices.disks);
     connect(&mut context, devices.networks);
     repl::run(&mut context)
 }

@@ -5,6 +5,7 @@
 
 mod board_tree;
 pub mod disk;
+mod environment;
 mod flash;
 mod host_console;
 pub mod lan;

@@ -14,7 +14,8 @@ Without a script: a console; Ctrl-] leaves it.
 
   --board NAME    the board: a name in board-configs, or a path to such a folder (qemu-virt)
   --files DIR     the folder that the TFTP server 10.0.2.2 serves (the current one)
-  --env FILE      the flash that the board saves its environment in, as a raw image; made if it is not there
+  --env FILE      the flash that the board saves its environment in, as a raw image; made if it is not there.
+                  A board that saves it on a card or a disk has it on the one that --card or --disk names
   --card FILE     a card in the next slot, as a raw image: mmc 0, mmc 1 and so on
   --disk FILE     the next disk, as a raw image: virtio 0, virtio 1 and so on
   --memory SIZE   RAM, such as 512M or 8G (1G)

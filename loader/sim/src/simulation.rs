@@ -14,7 +14,7 @@ use hal::{BlockDevice, Clock, Console, ExceptionLevel, PhysAddr, Ram, Region};
 use loader_core::console::Terminal;
 use loader_core::context::Context;
 use loader_core::devicetree::{ParseError, Tree};
-use loader_core::env::{Copies, Environment, FlashPlace, Persistence, persist};
+use loader_core::env::{Environment, persist};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
 use loader_core::storage::Storage;
@@ -22,7 +22,7 @@ use thiserror::Error;
 
 use crate::board_tree::board_tree;
 use crate::disk::FileDisk;
-use crate::flash::FileFlash;
+use crate::environment;
 use crate::lan::{Faults, Lan};
 use crate::options::{MAX_RAM, MIN_RAM, Options};
 use crate::power::{Ending, Processor};
@@ -84,6 +84,12 @@ pub enum BuildError {
     /// The device tree cannot be made, read or stored.
     #[error("the machine's device tree: {0}")]
     Tree(String),
+    /// `--env` for a board that saves its environment elsewhere.
+    #[error("--env: the board {board} does not save its environment in a flash")]
+    NoFlash {
+        /// The board's name.
+        board: String,
+    },
     /// No room for the loader or for its copy of the tree.
     #[error("no RAM bank has {len:#x} bytes free for {what}")]
     NoRoom {
@@ -130,40 +136,15 @@ pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<
     let mut context = Context::new(terminal, frame.clock, memory, Box::new(processor));
     context.default_env = env;
     context.env = context.default_env.clone();
-    context.persistence = persistence(options, folder)?;
+    context.storage = storage(options)?;
+    context.persistence = environment::persistence(options, folder, &context.storage)?;
     // What has not to be loaded is not worth a line in front of a script's.
     if context.persistence.storage.is_some() {
         persist::load(&mut context);
     }
-    context.storage = storage(options)?;
     keep_tree(&mut context, &tree)?;
     connect(&mut context, frame.network_time, &options.files);
     Ok(context)
-}
-
-/// Where the environment is saved: where the board says, in the file that the options name.
-fn persistence(options: &Options, folder: &Folder) -> Result<Persistence, BuildError> {
-    let (Some(path), Some(place)) = (&options.env, place(folder)) else {
-        let missing = folder
-            .board
-            .environment
-            .as_ref()
-            .map(|_| "--env names no file for it".to_owned());
-        return Ok(Persistence {
-            missing: missing.unwrap_or_default(),
-            ..Persistence::default()
-        });
-    };
-    let last = match place.copies {
-        Copies::Single => place.offset,
-        Copies::Backup(other) | Copies::Redundant(other) => place.offset.max(other),
-    };
-    let least = last.saturating_add(place.size);
-    let flash = FileFlash::open(path, place.flash, least).map_err(|source| BuildError::Read {
-        path: path.clone(),
-        source,
-    })?;
-    Ok(Persistence::open(Some(place), vec![Box::new(flash)]))
 }
 
 /// The cards and disks that the options name.
@@ -179,17 +160,6 @@ fn storage(options: &Options) -> Result<Storage, BuildError> {
         devices.push(Box::new(disk));
     }
     Ok(Storage::new(devices))
-}
-
-fn place(folder: &Folder) -> Option<FlashPlace> {
-    let board_schema::Environment::Flash(flash) = folder.board.environment.as_ref()?;
-    let backup = flash.backup_offset.map_or(Copies::Single, Copies::Backup);
-    Some(FlashPlace {
-        flash: PhysAddr(flash.address),
-        offset: flash.offset,
-        size: flash.size,
-        copies: flash.redundant_offset.map_or(backup, Copies::Redundant),
-    })
 }
 
 /// Finds the board that is named, or the folder of one.

@@ -2,15 +2,19 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec;
+use alloc::vec::Vec;
 
-use hal::PhysAddr;
-use hal::fakes::FakeFlash;
+use hal::block::{BlockFault, BlockInterface};
+use hal::fakes::{FakeDisk, FakeFlash};
+use hal::{BlockDevice, PhysAddr};
 
-use super::load;
+use super::{Persistence, load};
 use crate::commands::testing::Bench;
 use crate::context::Status;
 use crate::env::format::Header;
-use crate::env::{Copies, FlashPlace, Place, Storage};
+use crate::env::{BlockPlace, Copies, FatPlace, FlashPlace, Place, Storage};
+use crate::fs::Which;
+use crate::storage::Storage as Disks;
 
 const START: PhysAddr = PhysAddr(0x400_0000);
 
@@ -100,6 +104,127 @@ fn a_backup_is_taken_with_a_warning_and_what_is_no_variable_left_out() {
         "{output}"
     );
     assert_eq!(first.context.env.get("y"), Some("2"));
+}
+
+/// A machine with an environment in blocks of its first card, and what is in its slots.
+fn block_bench(cards: &[&FakeDisk]) -> Bench {
+    let mut bench = Bench::new();
+    let place = BlockPlace {
+        interface: BlockInterface::Mmc,
+        number: 0,
+        offset: 0x400,
+        size: 0x400,
+        copies: Copies::Redundant(0x800),
+    };
+    bench.context.persistence = Persistence::open(Some(Place::Block(place)), Vec::new());
+    let cards = cards
+        .iter()
+        .map(|card| Box::new((*card).clone()) as Box<dyn BlockDevice>);
+    bench.context.storage = Disks::new(cards.collect());
+    bench
+}
+
+#[test]
+fn an_environment_on_a_card_is_told_with_u_boots_words() {
+    let card = FakeDisk::zeroed(8).as_card();
+    let mut first = block_bench(&[&card]);
+    assert_eq!(
+        start(&mut first),
+        "Loading Environment from MMC... *** Warning - bad CRC, using default environment\n\n"
+    );
+    first.dialogue(
+        "\
+=> setenv x 1; saveenv && saveenv
+Saving Environment to MMC... Writing to MMC(0)... OK
+Saving Environment to MMC... Writing to redundant MMC(0)... OK
+=> env load; printenv x
+Loading Environment from MMC... OK
+x=1
+=> env info -p
+Environment can be persisted
+=> env select MMC
+Select Environment on MMC: OK
+",
+    );
+    card.break_blocks(4..5, BlockFault::Crc);
+    assert_eq!(
+        start(&mut block_bench(&[&card])),
+        "Loading Environment from MMC... OK\n\
+         *** Warning - some problems detected reading environment; recovered successfully\n\n"
+    );
+    card.break_blocks(2..3, BlockFault::NoMedium);
+    let mut taken_out = block_bench(&[&card]);
+    assert_eq!(
+        start(&mut taken_out),
+        "Loading Environment from MMC... *** Warning - fake-disk, block 2: no card present, using default environment\n\n"
+    );
+    assert_eq!(
+        taken_out.enter("saveenv; echo $?"),
+        "Saving Environment to MMC... Failed (1)\nfake-disk, block 2: no card present\n1\n"
+    );
+}
+
+#[test]
+fn a_card_slot_that_is_not_there_is_told() {
+    let mut bench = block_bench(&[]);
+    bench.context.default_env.set("board", "virt").unwrap();
+    assert_eq!(
+        start(&mut bench),
+        "Loading Environment from MMC... *** Warning - this machine has no mmc device, using default environment\n\n"
+    );
+    bench.dialogue(
+        "\
+=> printenv board
+board=virt
+=> saveenv; echo $?
+Saving Environment to MMC... Failed (1)
+this machine has no mmc device
+1
+=> eraseenv; echo $?
+Erasing Environment on MMC... Failed (1)
+this machine has no mmc device
+1
+=> env info -p; echo $?
+Environment cannot be persisted
+1
+",
+    );
+}
+
+/// Ctrl-C at a save that takes long is kept for what comes after it.
+#[test]
+fn nobody_stops_a_save() {
+    let card = FakeDisk::zeroed(8).as_card();
+    let mut bench = block_bench(&[&card]);
+    assert_eq!(bench.interrupted("saveenv"), Ok(Status::Success));
+    assert_eq!(
+        start(&mut block_bench(&[&card])),
+        "Loading Environment from MMC... OK\n"
+    );
+}
+
+#[test]
+fn a_file_system_that_is_not_there_is_told() {
+    let mut bench = Bench::new();
+    let place = FatPlace {
+        interface: BlockInterface::Virtio,
+        number: 0,
+        volume: Which::Number(1),
+        file: "uboot.env".into(),
+        redundant: None,
+        size: 0x400,
+    };
+    bench.context.persistence = Persistence::open(Some(Place::Fat(place)), Vec::new());
+    bench.context.storage = Disks::new(vec![Box::new(FakeDisk::zeroed(8))]);
+    assert_eq!(
+        start(&mut bench),
+        "Loading Environment from FAT... Unable to use virtio 0:1... \n\
+         *** Warning - it has no partition table, using default environment\n\n"
+    );
+    assert_eq!(
+        bench.enter("saveenv; echo $?"),
+        "Saving Environment to FAT... Unable to use virtio 0:1... Failed (1)\nit has no partition table\n1\n"
+    );
 }
 
 #[test]
