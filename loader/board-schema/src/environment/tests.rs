@@ -98,96 +98,54 @@ fn devices_are_named_as_in_commands() {
     }
 }
 
-/// The line is that of the value or key, not that of the table.
-#[test]
-fn what_is_wrong_with_a_value_is_told_with_its_line() {
-    for (table, line, column, why) in [
-        (
-            BLOCK.replace("0x40_0000", "0x40_0001"),
-            10,
-            10,
-            "0x400001 is no multiple of 0x200, the size of a block",
-        ),
-        (
-            BLOCK.replace("0x4000", "0x4001"),
-            11,
-            8,
-            "0x4001 is no multiple of 0x200",
-        ),
-        (
-            BLOCK.replace("0x4000", "0"),
-            11,
-            8,
-            "0x0 is not between 0x10 and 0x100000",
-        ),
-        (
-            BLOCK.replace("0x4000", "0x10_0200"),
-            11,
-            8,
-            "0x100200 is not between 0x10 and 0x100000",
-        ),
-        (BLOCK.replace("0x4000", "-512"), 11, 8, "expected u64"),
-        (
-            format!("{BLOCK}redundant-offset = 7\n"),
-            12,
-            20,
-            "0x7 is no multiple of 0x200",
-        ),
-        (
-            format!("{BLOCK}backup-offset = 0x201\n"),
-            12,
-            17,
-            "0x201 is no multiple of 0x200",
-        ),
-        (BLOCK.replace("mmc 0", "mmc 0:1"), 9, 10, "name no partition"),
-        (BLOCK.replace("mmc 0", "mmc"), 9, 10, "\"mmc\" is no device"),
-        (format!("{BLOCK}address = 0\n"), 12, 1, "unknown field `address`"),
-        (format!("{BLOCK}file = 'x'\n"), 12, 1, "unknown field `file`"),
-        (format!("{FAT}offset = 0\n"), 12, 1, "unknown field `offset`"),
-        (
-            format!("{FAT}redundant-offset = 0\n"),
-            12,
-            1,
-            "unknown field `redundant-offset`",
-        ),
-        (
-            format!("{FAT}redundant-file = ''\n"),
-            12,
-            18,
-            "\"\" is no path of a file",
-        ),
-        (FAT.replace("uboot.env", "/"), 10, 8, "\"/\" is no path of a file"),
-        (
-            FAT.replace("0x4000", "15"),
-            11,
-            8,
-            "0xf is not between 0x10 and 0x100000",
-        ),
-        (
-            FAT.replace("mmc 0:1", "sd 0:1"),
-            9,
-            10,
-            "the interfaces are mmc and virtio",
-        ),
-        ("kind = 'tape'\n".to_owned(), 8, 8, "unknown variant `tape`"),
-    ] {
-        let error = refused(&table);
+/// Each table is refused at that line and column for that reason.
+fn all_refused(cases: &[(String, usize, usize, &str)]) {
+    for (table, line, column, why) in cases {
+        let error = refused(table);
         assert!(error.contains(&format!("line {line}, column {column}\n")), "{error}");
         assert!(error.contains(why), "{error}");
     }
-    for (table, missing) in [
-        (BLOCK.replace("offset", "#"), "missing field `offset`"),
-        (BLOCK.replace("device", "#"), "missing field `device`"),
-        (FAT.replace("file", "#"), "missing field `file`"),
-        (FAT.replace("size", "#"), "missing field `size`"),
-        (FAT.replace("kind", "#"), "missing field `kind`"),
-    ] {
-        let error = refused(&table);
-        assert!(
-            error.contains("line 7, column 1\n") && error.contains(missing),
-            "{error}"
-        );
-    }
+}
+
+/// The line is that of the value or key, not that of the table.
+#[test]
+fn what_is_wrong_with_blocks_is_told_with_its_line() {
+    let with = |old, new| BLOCK.replace(old, new);
+    let and = |more| format!("{BLOCK}{more}\n");
+    let no_blocks = "0x400001 is no multiple of 0x200, the size of a block";
+    all_refused(&[
+        (with("0x40_0000", "0x40_0001"), 10, 10, no_blocks),
+        (with("0x4000", "0x4001"), 11, 8, "0x4001 is no multiple of 0x200"),
+        (with("0x4000", "0"), 11, 8, "0x0 is not between 0x10 and 0x100000"),
+        (with("0x4000", "0x10_0200"), 11, 8, "0x100200 is not between 0x10 and"),
+        (with("0x4000", "-512"), 11, 8, "expected u64"),
+        (with("mmc 0", "mmc 0:1"), 9, 10, "name no partition"),
+        (with("mmc 0", "mmc"), 9, 10, "\"mmc\" is no device"),
+        (with("offset", "#"), 7, 1, "missing field `offset`"),
+        (with("device", "#"), 7, 1, "missing field `device`"),
+        (and("redundant-offset = 7"), 12, 20, "0x7 is no multiple of 0x200"),
+        (and("backup-offset = 0x201"), 12, 17, "0x201 is no multiple of 0x200"),
+        (and("address = 0"), 12, 1, "unknown field `address`"),
+        (and("file = 'x'"), 12, 1, "unknown field `file`"),
+    ]);
+}
+
+#[test]
+fn what_is_wrong_with_files_is_told_with_its_line() {
+    let with = |old, new| FAT.replace(old, new);
+    let and = |more| format!("{FAT}{more}\n");
+    all_refused(&[
+        (with("uboot.env", "/"), 10, 8, "\"/\" is no path of a file"),
+        (with("0x4000", "15"), 11, 8, "0xf is not between 0x10 and 0x100000"),
+        (with("mmc 0:1", "sd 0:1"), 9, 10, "the interfaces are mmc and virtio"),
+        (with("file", "#"), 7, 1, "missing field `file`"),
+        (with("size", "#"), 7, 1, "missing field `size`"),
+        (with("kind", "#"), 7, 1, "missing field `kind`"),
+        (with("fat", "tape"), 8, 8, "unknown variant `tape`"),
+        (and("offset = 0"), 12, 1, "unknown field `offset`"),
+        (and("redundant-offset = 0"), 12, 1, "unknown field `redundant-offset`"),
+        (and("redundant-file = ''"), 12, 18, "\"\" is no path of a file"),
+    ]);
 }
 
 #[test]

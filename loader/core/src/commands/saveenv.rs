@@ -9,8 +9,8 @@ pub(crate) const COMMAND: Command = Command {
     aliases: &[],
     summary: "save environment variables to persistent storage",
     usage: "",
-    help: "Writes all variables to the place that the board's board.toml names. Where that has two copies, what was saved before\n\
-        stays whole until the new copy is, so that nothing is lost if the power fails meanwhile. Ctrl-C does not stop it.",
+    help: "Writes all variables to the place that the board's board.toml names. Where that has two copies, or is a file, what was\n\
+        saved before stays whole until the new copy is: nothing is lost if the power fails meanwhile. Ctrl-C does not stop it.",
     examples: &["setenv bootdelay 5; saveenv", "saveenv && reset"],
     repeatable: false,
     run,
