@@ -71,7 +71,9 @@ fn env(generation: u32) -> Environment {
 
 fn card(width: &str) -> FakeDisk {
     let kib = if width == "32" { 2_000 } else { 5_000 };
-    FakeDisk::new(fat(kib, &["-F", width, "-s", "1"], &[("boot.scr", b"script")])).as_card()
+    let mut card = FakeDisk::new(fat(kib, &["-F", width, "-s", "1"], &[])).as_card();
+    with(&mut card, |files| files.write("boot.scr", None, b"script").unwrap());
+    card
 }
 
 #[test]
