@@ -67,8 +67,8 @@ pub(super) fn partitions(
         .partitions
         .iter()
         .filter(|partition| !partition.kind.is_extended());
-    let marked = usable.clone().any(disk::is_bootable);
-    let chosen = usable.filter(|partition| !marked || disk::is_bootable(partition));
+    let marked = usable.clone().any(crate::fs::Partition::is_bootable);
+    let chosen = usable.filter(|partition| !marked || partition.is_bootable());
     Ok(chosen.map(|partition| of_number(partition.number)).collect())
 }
 

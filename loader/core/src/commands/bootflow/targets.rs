@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use hal::block::BlockInterface;
 
-use super::super::disk::there_are;
 use crate::context::Context;
 
 /// What `boot_targets` is if it is not set.
@@ -75,7 +74,7 @@ fn named(context: &mut Context, word: &str, chosen: bool) -> Vec<Target> {
     match number.parse::<u32>().ok().filter(|number| *number < count) {
         Some(number) => Vec::from([Target::Disk(interface, number)]),
         None => {
-            context.say(format_args!("{word}: {}", there_are(&context.storage, interface)));
+            context.say(format_args!("{word}: {}", context.storage.there_are(interface)));
             Vec::new()
         }
     }
