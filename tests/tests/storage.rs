@@ -108,6 +108,23 @@ fn add_fragmented(image: &DiskImage, volume: usize, file: &Path) {
     image.add(volume, &[file]).unwrap();
 }
 
+/// Loads a part of a file of the first disk.
+fn load_a_part(console: &mut Console, (name, bytes): &(String, Vec<u8>)) {
+    let part = console.command(&format!(
+        "load virtio 0:1 {ADDRESS:#x} \"{name}\" 100 20; md.b {ADDRESS:#x} 4"
+    ));
+    let part = part.unwrap();
+    let expected = bytes[0x20..0x24]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(
+        part.contains("256 bytes read in ") && part.contains(&expected),
+        "{part}"
+    );
+}
+
 #[test]
 fn files_on_virtio_disks_arrive_whole() {
     let name = "storage-virtio";
@@ -159,20 +176,7 @@ fn files_on_virtio_disks_arrive_whole() {
             load_and_compare(&mut console, volume, (name, bytes));
         }
     }
-    let (name, bytes) = &files[4];
-    let part = console.command(&format!(
-        "load virtio 0:1 {ADDRESS:#x} \"{name}\" 100 20; md.b {ADDRESS:#x} 4"
-    ));
-    let part = part.unwrap();
-    let expected = bytes[0x20..0x24]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .join(" ");
-    assert!(
-        part.contains("256 bytes read in ") && part.contains(&expected),
-        "{part}"
-    );
+    load_a_part(&mut console, &files[4]);
 }
 
 #[test]
@@ -198,6 +202,24 @@ fn a_quarter_gibibyte_arrives_whole() {
         load_and_compare(&mut console, volume, ("large", &bytes));
     }
     fs::remove_dir_all(&here).unwrap();
+}
+
+/// Saves a file of the first card to both, and removes another.
+fn save_and_remove(console: &mut Console, (name, bytes): &(String, Vec<u8>)) {
+    load_and_compare(console, "mmc 0:1", (name, bytes));
+    for line in [
+        format!("save mmc 0:1 {ADDRESS:#x} saved.bin 1001"),
+        format!("save mmc 1:2 {ADDRESS:#x} f1 1001"),
+        "fatmkdir mmc 0:1 new".to_owned(),
+        format!("fatwrite mmc 0:1 {ADDRESS:#x} \"new/a long name.bin\" 200"),
+    ] {
+        let answer = console.command(&format!("{line}; echo status $?")).unwrap();
+        assert!(answer.contains("status 0"), "{line}: {answer}");
+    }
+    let answer = console
+        .command("fatrm mmc 0:1 f1; test -e mmc 0:1 f1; echo status $?")
+        .unwrap();
+    assert!(answer.contains("status 1"), "{answer}");
 }
 
 #[test]
@@ -234,24 +256,7 @@ fn files_on_cards_arrive_whole_and_are_saved() {
     let answer = console.command("ls mmc 2:1").unwrap();
     assert!(answer.contains("no card present"), "{answer}");
 
-    load_and_compare(
-        &mut console,
-        "mmc 0:1",
-        ("boot/A long name of a folder/Größe 4097.bin", &files[2].1),
-    );
-    for line in [
-        format!("save mmc 0:1 {ADDRESS:#x} saved.bin 1001"),
-        format!("save mmc 1:2 {ADDRESS:#x} f1 1001"),
-        "fatmkdir mmc 0:1 new".to_owned(),
-        format!("fatwrite mmc 0:1 {ADDRESS:#x} \"new/a long name.bin\" 200"),
-    ] {
-        let answer = console.command(&format!("{line}; echo status $?")).unwrap();
-        assert!(answer.contains("status 0"), "{line}: {answer}");
-    }
-    let answer = console
-        .command("fatrm mmc 0:1 f1; test -e mmc 0:1 f1; echo status $?")
-        .unwrap();
-    assert!(answer.contains("status 1"), "{answer}");
+    save_and_remove(&mut console, &files[2]);
     drop(console);
     for (image, volume) in [(&small, 0), (&large, 1)] {
         assert_eq!(image.check(volume).unwrap(), "");
