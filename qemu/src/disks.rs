@@ -9,7 +9,7 @@ use crate::tools::{self, Error};
 
 /// Bytes of a block.
 const BLOCK: u64 = 512;
-/// Where the first partition of [`DiskImage::partitioned`] begins, as every partitioning tool has it.
+/// Where the first partition of [`DiskImage::create`] begins, as every partitioning tool has it.
 const FIRST: u64 = 1 << 20;
 
 /// What a partition holds.
