@@ -10,6 +10,11 @@ use hal::flash::Meanwhile;
 use hal::{BlockDevice, BlockError};
 use thiserror::Error;
 
+mod counted;
+
+use counted::Counted;
+pub use counted::Statistics;
+
 /// Why a device cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum DeviceError {
@@ -24,7 +29,7 @@ pub enum DeviceError {
 /// All of them, in the order in which the machine lists them; each interface numbers its own from 0.
 #[derive(Default)]
 pub struct Storage {
-    devices: Vec<Box<dyn BlockDevice>>,
+    devices: Vec<Counted>,
     /// What `mmc dev` and `virtio device` chose.
     current: Vec<(BlockInterface, u32)>,
 }
@@ -34,17 +39,29 @@ impl Storage {
     #[must_use]
     pub fn new(devices: Vec<Box<dyn BlockDevice>>) -> Self {
         Self {
-            devices,
+            devices: devices.into_iter().map(Counted::new).collect(),
             current: Vec::new(),
         }
     }
 
     /// Device number `number` of an interface.
     pub fn device(&mut self, interface: BlockInterface, number: u32) -> Option<&mut (dyn BlockDevice + 'static)> {
-        let mut devices = self.devices.iter_mut();
-        let of_kind = devices.by_ref().filter(|device| device.interface() == interface);
         let wanted = usize::try_from(number).ok()?;
-        of_kind.into_iter().nth(wanted).map(|device| &mut **device)
+        let devices = self.devices.iter_mut();
+        let mut of_kind = devices.filter(|device| device.interface() == interface);
+        Some(of_kind.nth(wanted)?)
+    }
+
+    /// What each device was asked for since this was last called.
+    pub fn take_statistics(&mut self) -> Vec<(BlockInterface, u32, Statistics)> {
+        let mut all: Vec<(BlockInterface, u32, Statistics)> = Vec::new();
+        for device in &mut self.devices {
+            let interface = device.interface();
+            let before = all.iter().filter(|(of, ..)| *of == interface).count();
+            let statistics = core::mem::take(&mut device.statistics);
+            all.push((interface, u32::try_from(before).unwrap_or(u32::MAX), statistics));
+        }
+        all
     }
 
     /// As [`Storage::device`], and looks what is in it if nobody has yet.

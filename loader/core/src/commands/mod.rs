@@ -6,6 +6,7 @@ mod access;
 mod askenv;
 mod base;
 mod bdinfo;
+mod blkcache;
 mod blocks;
 mod boot;
 mod bootflow;
@@ -149,6 +150,7 @@ pub const COMMANDS: &[Command] = &[
     askenv::COMMAND,
     base::COMMAND,
     bdinfo::COMMAND,
+    blkcache::COMMAND,
     boot::COMMAND,
     boot::BOOTD,
     bootflow::COMMAND,

@@ -1,0 +1,88 @@
+//! A device that counts what it is asked for.
+
+use alloc::boxed::Box;
+
+use hal::block::{BLOCK_SIZE, BlockInterface, Medium};
+use hal::flash::Meanwhile;
+use hal::{BlockDevice, BlockError, BlockIdx, ReadPiece};
+
+/// What a device was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Statistics {
+    /// How many times blocks in a row were read.
+    pub reads: u64,
+    /// How many blocks were read in all.
+    pub blocks_read: u64,
+    /// How many times blocks in a row were written.
+    pub writes: u64,
+    /// How many blocks were written in all.
+    pub blocks_written: u64,
+}
+
+/// A device and its [`Statistics`]. What failed counts as well.
+pub(super) struct Counted {
+    pub(super) device: Box<dyn BlockDevice>,
+    pub(super) statistics: Statistics,
+}
+
+impl Counted {
+    pub(super) fn new(device: Box<dyn BlockDevice>) -> Self {
+        Self {
+            device,
+            statistics: Statistics::default(),
+        }
+    }
+
+    fn count_read(&mut self, bytes: usize) {
+        self.statistics.reads = self.statistics.reads.saturating_add(1);
+        self.statistics.blocks_read = self.statistics.blocks_read.saturating_add(blocks(bytes));
+    }
+}
+
+fn blocks(bytes: usize) -> u64 {
+    u64::try_from(bytes / BLOCK_SIZE).unwrap_or(u64::MAX)
+}
+
+impl BlockDevice for Counted {
+    fn name(&self) -> &str {
+        self.device.name()
+    }
+
+    fn interface(&self) -> BlockInterface {
+        self.device.interface()
+    }
+
+    fn medium(&self) -> Option<&Medium> {
+        self.device.medium()
+    }
+
+    fn rescan(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.device.rescan(meanwhile)
+    }
+
+    fn request_blocks(&self) -> usize {
+        self.device.request_blocks()
+    }
+
+    fn read(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.count_read(bytes.len());
+        self.device.read(first, bytes, meanwhile)
+    }
+
+    fn read_scattered(&mut self, pieces: &mut [ReadPiece<'_>], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        for piece in pieces.iter() {
+            self.count_read(piece.bytes.len());
+        }
+        self.device.read_scattered(pieces, meanwhile)
+    }
+
+    fn write(&mut self, first: BlockIdx, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.statistics.writes = self.statistics.writes.saturating_add(1);
+        self.statistics.blocks_written = self.statistics.blocks_written.saturating_add(blocks(bytes.len()));
+        self.device.write(first, bytes, meanwhile)
+    }
+
+    fn shutdown(&mut self) {
+        self.device.shutdown();
+    }
+}
