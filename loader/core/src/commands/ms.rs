@@ -64,7 +64,8 @@ struct Found {
 }
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let mut search = if context.shell.repeating {
+    // The command that Enter repeats may be one that failed before any search was made.
+    let mut search = if context.shell.repeating && !context.display.search.pattern.is_empty() {
         context.display.search.clone()
     } else {
         parse(context, args)?
@@ -212,6 +213,14 @@ fn report(context: &mut Context, search: &Search, found: &Found) {
 mod tests {
     use crate::commands::testing::Bench;
     use crate::context::CommandError;
+
+    #[test]
+    fn enter_after_a_search_that_could_not_begin_says_so_again() {
+        let mut bench = Bench::new();
+        for line in ["ms 40200000q1", "", ""] {
+            assert!(bench.enter(line).starts_with("ms - "), "{line}");
+        }
+    }
 
     #[test]
     fn it_answers_as_u_boot_does() {
