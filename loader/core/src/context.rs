@@ -16,6 +16,7 @@ use crate::memory::Memory;
 use crate::net::Network;
 use crate::shell;
 use crate::shell::number::{self, NumberError};
+use crate::source::SourceError;
 use crate::storage::Storage;
 
 /// The machine as commands see it. One exists at run time; tests and the simulator make their own.
@@ -84,6 +85,16 @@ impl CommandError {
 impl<E: core::error::Error> From<E> for CommandError {
     fn from(error: E) -> Self {
         Self::Failed(alloc::format!("{error}"))
+    }
+}
+
+impl From<SourceError> for CommandError {
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Stopped => Self::Interrupted,
+            SourceError::NoRoom(error) => Self::from(error),
+            SourceError::Failed(why) => Self::Failed(why),
+        }
     }
 }
 

@@ -9,7 +9,6 @@ use hal::{PhysAddr, Region};
 
 use crate::fs::{FsError, VolumeError};
 use crate::memory::{Memory, MemoryError};
-use crate::net::tftp::Sink;
 
 mod ram;
 mod volume;
@@ -22,13 +21,26 @@ pub use volume::{Part, VolumeFile};
 pub enum SourceError {
     /// The user typed Ctrl-C.
     Stopped,
+    /// It must not lie where it was to be loaded to.
+    NoRoom(MemoryError),
     /// A sentence that says what is wrong.
     Failed(String),
 }
 
+impl SourceError {
+    /// The same with `sentence` made of the reason of a failure: each command has words of its own.
+    #[must_use]
+    pub fn map_reason(self, sentence: impl FnOnce(&str) -> String) -> Self {
+        match self {
+            Self::Failed(why) => Self::Failed(sentence(&why)),
+            other => other,
+        }
+    }
+}
+
 impl From<MemoryError> for SourceError {
     fn from(error: MemoryError) -> Self {
-        Self::Failed(error.to_string())
+        Self::NoRoom(error)
     }
 }
 
@@ -61,10 +73,10 @@ pub trait FileSource {
 /// # Errors
 /// [`SourceError`]. Files that lay where bytes of this one were written are damaged, and the map knows it.
 pub fn load(memory: &mut Memory, source: &mut dyn FileSource, address: PhysAddr) -> Result<Region, SourceError> {
-    let mut sink = RamSink::new(memory, address, source.name())?;
-    if let Some(size) = source.size() {
-        sink.size_hint(size)?;
-    }
+    let mut sink = match source.size() {
+        Some(size) => RamSink::of_size(memory, (address, size), source.name())?,
+        None => RamSink::new(memory, address, source.name())?,
+    };
     match source.fetch(&mut sink) {
         Ok(size) => Ok(sink.finish(size)?),
         Err(error) => {

@@ -140,7 +140,7 @@ impl Transfer {
         };
         // The rest of the line follows when it is done. The terminal cannot fail.
         let _ = core::fmt::Write::write_str(&mut context.terminal, &line);
-        match self.run(context, (interface, device), (BlockIdx(0), u64::MAX)) {
+        match self.run(context, (interface, device), disk::WHOLE) {
             Ok(()) => {
                 context.say(format_args!("{count} blocks {past}: OK"));
                 Ok(Status::Success)

@@ -7,13 +7,16 @@ use hal::block::{BlockInterface, Medium};
 use hal::{BlockDevice, BlockIdx};
 
 use crate::console::Terminal;
-use crate::context::{CommandError, Context};
+use crate::context::{Args, CommandError, Context};
 use crate::fs::{self, ChoiceError, FileSystem, Partition, Table, Volume, VolumeError, Watch, Which};
 use crate::memory::Memory;
 use crate::source::SourceError;
 
 /// The interfaces that there are commands for.
 const INTERFACES: [BlockInterface; 2] = [BlockInterface::Mmc, BlockInterface::Virtio];
+
+/// The window that is the whole device: [`Volume`] takes as much as there is.
+pub(super) const WHOLE: (BlockIdx, u64) = (BlockIdx(0), u64::MAX);
 
 /// A volume as a person names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,6 +71,19 @@ impl Selector {
             which,
             text,
         })
+    }
+
+    /// Reads a command's `<interface> [<dev[:part]>] <path>`.
+    ///
+    /// # Errors
+    /// [`CommandError::Usage`]; as [`Selector::parse`].
+    pub(super) fn with_path<'a>(context: &Context, args: Args<'a>) -> Result<(Self, &'a str), CommandError> {
+        let (interface, device, path) = match args {
+            [_, interface, path] => (interface, None, path),
+            [_, interface, device, path] => (interface, Some(device.as_str()), path),
+            _ => return Err(CommandError::Usage),
+        };
+        Ok((Self::parse(context, interface, device)?, path))
     }
 
     /// The partition that is meant; `None` for the whole device.
@@ -197,23 +213,17 @@ fn read_table(device: &mut dyn BlockDevice, watch: &mut dyn Watch) -> Result<Tab
     })
 }
 
-/// The first block and the number of blocks of the volume that is meant.
+/// The first block and the number of blocks of the volume that is meant; of the whole device, more than it has.
 ///
 /// # Errors
 /// If it is not there, with U-Boot's words.
 pub(super) fn window(context: &mut Context, selector: &Selector) -> Result<(BlockIdx, u64), CommandError> {
     if selector.which == Which::Number(0) {
-        let device = parts(context, selector.interface, selector.device)?.device;
-        return Ok((BlockIdx(0), device.medium().map_or(0, |medium| medium.blocks)));
+        return Ok(WHOLE);
     }
     let table = table(context, selector.interface, selector.device)?;
-    match selector.partition(&table)? {
-        Some(partition) => Ok((partition.start, partition.blocks)),
-        None => {
-            let device = parts(context, selector.interface, selector.device)?.device;
-            Ok((BlockIdx(0), device.medium().map_or(0, |medium| medium.blocks)))
-        }
-    }
+    let partition = selector.partition(&table)?;
+    Ok(partition.map_or(WHOLE, |partition| (partition.start, partition.blocks)))
 }
 
 /// The partition that is meant.
@@ -237,16 +247,6 @@ pub(super) fn with_files<R>(
     work: impl FnOnce(&mut dyn FileSystem, &mut Memory) -> Result<R, SourceError>,
 ) -> Result<R, CommandError> {
     let window = window(context, selector)?;
-    with_files_in(context, (selector, window), kind, work)
-}
-
-/// As [`with_files`], where the volume's window is known.
-pub(super) fn with_files_in<R>(
-    context: &mut Context,
-    (selector, window): (&Selector, (BlockIdx, u64)),
-    kind: &str,
-    work: impl FnOnce(&mut dyn FileSystem, &mut Memory) -> Result<R, SourceError>,
-) -> Result<R, CommandError> {
     let Parts {
         device,
         terminal,
@@ -255,18 +255,12 @@ pub(super) fn with_files_in<R>(
     let mut watch = Looker(terminal);
     let volume = Volume::new(device, &mut watch, window).map_err(volume_error)?;
     let place = format!("{} {}", selector.interface.word(), selector.text);
-    let mounted = fs::mount(volume).map_err(SourceError::from);
-    let result = mounted.and_then(|mut files| {
-        if !kind.is_empty() && files.kind() != kind {
-            let found = files.kind();
-            return Err(SourceError::Failed(format!("{place} has {found}, not {kind}")));
-        }
-        work(&mut *files, memory)
-    });
-    result.map_err(|error| match error {
-        SourceError::Stopped => CommandError::Interrupted,
-        SourceError::Failed(message) => CommandError::Failed(message),
-    })
+    let mut files = fs::mount(volume).map_err(SourceError::from)?;
+    if !kind.is_empty() && files.kind() != kind {
+        let found = files.kind();
+        return Err(CommandError::Failed(format!("{place} has {found}, not {kind}")));
+    }
+    Ok(work(&mut *files, memory)?)
 }
 
 /// The three lines about a medium that `virtio info` and `fatinfo` have.

@@ -4,7 +4,7 @@ use alloc::format;
 
 use super::Command;
 use super::disk::{self, Selector};
-use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::context::{Args, CommandResult, Context, Status};
 use crate::source::SourceError;
 
 pub(crate) const COMMAND: Command = Command {
@@ -19,21 +19,11 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let (interface, device, path) = match args {
-        [_, interface, path] => (interface, None, path),
-        [_, interface, device, path] => (interface, Some(device.as_str()), path),
-        _ => return Err(CommandError::Usage),
-    };
-    let selector = Selector::parse(context, interface, device)?;
+    let (selector, path) = Selector::with_path(context, args)?;
     disk::with_files(context, &selector, "", |files, _| {
         let made = files.make_dir(path).map_err(SourceError::from);
-        made.map_err(|error| match error {
-            SourceError::Failed(why) => {
-                let path = path.escape_debug();
-                SourceError::Failed(format!("** Unable to create a directory \"{path}\" **\n{why}"))
-            }
-            SourceError::Stopped => error,
-        })
+        let path = path.escape_debug();
+        made.map_err(|error| error.map_reason(|why| format!("** Unable to create a directory \"{path}\" **\n{why}")))
     })?;
     Ok(Status::Success)
 }

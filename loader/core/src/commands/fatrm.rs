@@ -2,7 +2,7 @@
 
 use super::Command;
 use super::disk::{self, Selector};
-use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::context::{Args, CommandResult, Context, Status};
 
 pub(crate) const COMMAND: Command = Command {
     name: "fatrm",
@@ -16,12 +16,7 @@ pub(crate) const COMMAND: Command = Command {
 };
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
-    let (interface, device, path) = match args {
-        [_, interface, path] => (interface, None, path),
-        [_, interface, device, path] => (interface, Some(device.as_str()), path),
-        _ => return Err(CommandError::Usage),
-    };
-    let selector = Selector::parse(context, interface, device)?;
+    let (selector, path) = Selector::with_path(context, args)?;
     disk::with_files(context, &selector, "", |files, _| Ok(files.remove(path)?))?;
     Ok(Status::Success)
 }

@@ -10,8 +10,7 @@ use super::Command;
 use super::disk::{self, Selector};
 use super::network::{Size, not_set};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
-use crate::memory::MemoryError;
-use crate::source::{self, FileSource, Part, SourceError, VolumeFile};
+use crate::source::{self, Part, SourceError, VolumeFile};
 
 const HELP: &str = "Loads the file from partition part of device dev to address, or $loadaddr; the file is $bootfile if it is not given. bytes\n\
     and pos, in hexadecimal, are how much of it and from where; 0 or none is all, and from its start. Sets filesize and fileaddr.\n\
@@ -128,31 +127,22 @@ fn fetch(context: &mut Context, request: &Request, kind: &str) -> Result<Region,
         path,
         part,
     } = request;
-    let window = disk::window(context, selector).map_err(no_device)?;
+    let name = path.escape_debug();
     let failed = |error| match error {
-        SourceError::Failed(why) => SourceError::Failed(format!("Failed to load '{}': {why}", path.escape_debug())),
-        SourceError::Stopped => SourceError::Stopped,
+        SourceError::NoRoom(error) => SourceError::Failed(format!(
+            "** Reading file would overwrite reserved memory **\nFailed to load '{name}': {error}"
+        )),
+        other => other.map_reason(|why| format!("Failed to load '{name}': {why}")),
     };
     // What is wrong before there is a file system has U-Boot's other words.
     let mut mounted = false;
-    let result = disk::with_files_in(context, (selector, window), kind, |files, memory| {
+    let result = disk::with_files(context, selector, kind, |files, memory| {
         mounted = true;
         let file = VolumeFile::open(files, path, *part);
-        let mut file = file.map_err(failed)?;
-        let len = file.size().unwrap_or_default();
-        let claim = memory.claim(*address, len, path);
-        memory.abandon(claim.map_err(|error| reserved(path, &error))?, 0);
-        source::load(memory, &mut file, *address).map_err(failed)
+        let loaded = file.and_then(|mut file| source::load(memory, &mut file, *address));
+        loaded.map_err(failed)
     });
     result.map_err(|error| if mounted { error } else { no_device(error) })
-}
-
-/// U-Boot's lines for a file that has no room.
-fn reserved(path: &str, error: &MemoryError) -> SourceError {
-    let path = path.escape_debug();
-    SourceError::Failed(format!(
-        "** Reading file would overwrite reserved memory **\nFailed to load '{path}': {error}"
-    ))
 }
 
 /// U-Boot's last line where no file system can be had.

@@ -54,12 +54,10 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let selector = Selector::parse(context, interface, Some(device))?;
     let start = context.clock.now();
     disk::with_files(context, &selector, "", |files, memory| {
-        let failed = |why| SourceError::Failed(format!("** Unable to write file {} **\n{why}", path.escape_debug()));
         let written = files.write(path, offset, memory.bytes(region)?);
-        written.map_err(|error| match SourceError::from(error) {
-            SourceError::Failed(why) => failed(why),
-            SourceError::Stopped => SourceError::Stopped,
-        })
+        let path = path.escape_debug();
+        let sentence = |why: &str| format!("** Unable to write file {path} **\n{why}");
+        written.map_err(|error| SourceError::from(error).map_reason(sentence))
     })?;
     let took = context.clock.now().since(start);
     context.say(format_args!("{}", moved(bytes, "written", took)));

@@ -101,7 +101,6 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
         memory,
         clock,
     } = network::parts(context)?;
-    memory.window(place).map_err(TftpError::from)?;
     let mut file = TftpFile {
         network,
         terminal,
@@ -111,7 +110,8 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
     match source::load(memory, &mut file, place) {
         Ok(region) => Ok(region.len()),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
-        Err(SourceError::Failed(message)) => Err(CommandError::Failed(message)),
+        Err(SourceError::NoRoom(error)) => Err(TftpError::from(error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -77,7 +77,6 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         memory,
         clock,
     } = network::parts(context)?;
-    memory.window(place).map_err(HttpError::from)?;
     let mut file = WebFile {
         network,
         terminal,
@@ -88,7 +87,8 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
     match source::load(memory, &mut file, place) {
         Ok(region) => Ok(region.len()),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
-        Err(SourceError::Failed(message)) => Err(CommandError::Failed(message)),
+        Err(SourceError::NoRoom(error)) => Err(HttpError::from(error).into()),
+        Err(error) => Err(error.into()),
     }
 }
 

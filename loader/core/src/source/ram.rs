@@ -33,6 +33,21 @@ impl<'a> RamSink<'a> {
         })
     }
 
+    /// The place for the `size` bytes of a file at `start`.
+    ///
+    /// # Errors
+    /// [`MemoryError`] if not all of it may be written.
+    pub fn of_size(memory: &'a mut Memory, (start, size): (PhysAddr, u64), name: &str) -> Result<Self, MemoryError> {
+        let claim = memory.claim(start, size, name)?;
+        Ok(Self {
+            memory,
+            start,
+            name: name.into(),
+            claim: Some(claim),
+            written: 0,
+        })
+    }
+
     /// `len` bytes at `offset` from the start of the file, to be written in place.
     ///
     /// # Errors

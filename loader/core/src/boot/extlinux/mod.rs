@@ -14,7 +14,7 @@ pub use expand::expand;
 pub use label::Label;
 pub use parse::{Include, parse};
 
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
@@ -169,14 +169,13 @@ pub enum Error {
 
 impl Error {
     fn include(place: Place, path: &str, why: SourceError) -> Self {
-        match why {
-            SourceError::Stopped => Self::Stopped,
-            SourceError::Failed(why) => Self::Include {
-                place,
-                path: path.into(),
-                why,
-            },
-        }
+        let why = match why {
+            SourceError::Stopped => return Self::Stopped,
+            SourceError::NoRoom(error) => error.to_string(),
+            SourceError::Failed(why) => why,
+        };
+        let path = path.into();
+        Self::Include { place, path, why }
     }
 }
 
