@@ -39,6 +39,8 @@ impl<'a> RamSink<'a> {
     /// [`MemoryError`] if not all of it may be written.
     pub fn of_size(memory: &'a mut Memory, (start, size): (PhysAddr, u64), name: &str) -> Result<Self, MemoryError> {
         let claim = memory.claim(start, size, name)?;
+        // A claim of no byte is in nobody's way; a file at that place is.
+        memory.window(start)?;
         Ok(Self {
             memory,
             start,
@@ -164,5 +166,11 @@ mod tests {
     fn a_reserved_place_is_refused_at_once() {
         assert!(RamSink::new(&mut memory(), PhysAddr(0x1880), "Image").is_err());
         assert!(RamSink::new(&mut memory(), PhysAddr(0), "Image").is_err());
+        for (start, size) in [(0x1880, 0), (0x1880, 1), (0x17ff, 2), (0, 0), (0x1fff, 2)] {
+            assert!(
+                RamSink::of_size(&mut memory(), (PhysAddr(start), size), "Image").is_err(),
+                "{start:#x} {size}"
+            );
+        }
     }
 }
