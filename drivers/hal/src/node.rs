@@ -20,6 +20,8 @@ pub struct NodeInfo {
     pub bus_range: Option<(u8, u8)>,
     /// `bank-width` of a flash, in bytes (Linux `mtd-physmap.yaml`).
     pub bank_width: Option<u32>,
+    /// `dma-coherent`, here or further up the tree: the device sees the caches (DT spec 2.3.10).
+    pub dma_coherent: bool,
     /// `clock-frequency`, in Hz.
     pub clock_frequency: Option<u32>,
     /// What is said of a card slot (Linux `mmc-controller-common.yaml`); says nothing elsewhere.

@@ -151,7 +151,7 @@ pub(super) trait Host {
     fn reaches(&self, address: PhysAddr, len: usize) -> bool;
 
     /// Whether there is a card, as far as it can be told.
-    fn is_present(&self) -> bool;
+    fn is_present(&self, meanwhile: Meanwhile<'_>) -> bool;
 
     /// Whether the card's switch says that it is not to be written.
     fn is_write_protected(&self) -> bool;

@@ -44,7 +44,7 @@ pub(crate) struct State {
     pub(crate) offset: u64,
     /// Readings of the status until what a command comes to is told, and of the reset bits until they are clear.
     pub(crate) latency: u32,
-    /// Resets that never end.
+    /// Bits of resets that do not end.
     pub(crate) stuck_resets: u32,
     /// The clock never becomes stable.
     pub(crate) unstable: bool,
@@ -172,11 +172,15 @@ impl State {
     fn clock_word(&mut self) -> u32 {
         let stable = !self.unstable;
         let word = self.word(reg::CLOCK);
-        let resets = *word >> 24;
         let value = *word;
-        if resets != 0 && self.stuck_resets == 0 {
-            *self.word(reg::CLOCK) &= 0x00ff_ffff;
-        }
+        let ended = value & 0xff00_0000 & !self.stuck_resets;
+        // The reset of all ends those of the parts.
+        let ended = if ended & clock::RESET_ALL != 0 {
+            0xff00_0000
+        } else {
+            ended
+        };
+        *self.word(reg::CLOCK) &= !ended;
         let on = value & clock::INTERNAL_ON != 0 && stable;
         value | if on { clock::STABLE } else { 0 }
     }

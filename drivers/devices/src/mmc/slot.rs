@@ -88,7 +88,7 @@ impl Slot {
 
     fn find(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
         let host = self.host.as_mut();
-        if !host.is_present() {
+        if !host.is_present(meanwhile) {
             return Err(Fault::Absent);
         }
         let mut tries = 1;
@@ -130,11 +130,17 @@ impl Slot {
             match done {
                 Err(fault) if fault.may_pass() && tries < TRIES => {
                     tries += 1;
-                    settle(host, card, meanwhile)?;
+                    if let Err(lost) = settle(host, card, meanwhile) {
+                        self.forget();
+                        return Err(lost);
+                    }
                 }
                 Err(fault) => {
-                    // The card is left ready for whatever comes next, if it lets itself; the first fault is the one to tell.
-                    let _ = settle(host, card, meanwhile);
+                    // The card is left ready for whatever comes next. If it does not let itself, it is another one, or has to be told
+                    // everything anew; the first fault is the one to tell.
+                    if settle(host, card, meanwhile).is_err() {
+                        self.forget();
+                    }
                     return Err(fault);
                 }
                 Ok(()) => return Ok(()),

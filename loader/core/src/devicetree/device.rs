@@ -38,9 +38,16 @@ impl Tree {
             },
             bus_range: self.bus_range(id),
             bank_width: self.u32(id, "bank-width"),
+            dma_coherent: self.is_coherent(id),
             clock_frequency: self.u32(id, "clock-frequency"),
             mmc: self.mmc_slot(id),
         }
+    }
+
+    /// Whether the node, or one that it is in, says `dma-coherent`.
+    fn is_coherent(&self, id: NodeId) -> bool {
+        let mut nodes = core::iter::successors(Some(id), |id| self.parent(*id));
+        nodes.any(|id| self.property(id, "dma-coherent").is_some())
     }
 
     fn mmc_slot(&self, id: NodeId) -> MmcSlot {

@@ -74,7 +74,7 @@ impl Host for MockHost {
     fn reaches(&self, _address: PhysAddr, _len: usize) -> bool {
         false
     }
-    fn is_present(&self) -> bool {
+    fn is_present(&self, _meanwhile: Meanwhile<'_>) -> bool {
         true
     }
     fn is_write_protected(&self) -> bool {

@@ -19,10 +19,18 @@ const MOVE: u32 = 0b10 << 4;
 
 /// Whether descriptors can name `len` bytes at `address`.
 pub(super) fn reaches(address: PhysAddr, len: usize, wide: bool) -> bool {
-    let end = u64::try_from(len).ok().and_then(|len| address.checked_add(len));
-    let narrow = end.is_some_and(|end| end.get() <= 1 << 32) && address.is_aligned(4);
-    let far = wide && end.is_some() && address.is_aligned(8);
+    let narrow = is_low(address, len) && address.is_aligned(4);
+    let far = wide && end(address, len).is_some() && address.is_aligned(8);
     len <= TRANSFER_LEN && (narrow || far)
+}
+
+fn end(address: PhysAddr, len: usize) -> Option<PhysAddr> {
+    address.checked_add(u64::try_from(len).ok()?)
+}
+
+/// Whether `len` bytes at `address` lie below 4 GiB.
+fn is_low(address: PhysAddr, len: usize) -> bool {
+    end(address, len).is_some_and(|end| end.get() <= 1 << 32)
 }
 
 /// A table of descriptors in shared memory.
@@ -37,11 +45,14 @@ impl Table {
         self.0.bus_address()
     }
 
+    /// Whether the table itself lies below 4 GiB.
+    pub(super) fn is_low(&self) -> bool {
+        is_low(self.address(), TABLE_LEN)
+    }
+
     /// Whether `len` bytes at `address` need descriptors with addresses of 64 bits.
     pub(super) fn needs_wide(&self, address: PhysAddr, len: usize) -> bool {
-        let end = |address: PhysAddr, len| u64::try_from(len).ok().and_then(|len| address.checked_add(len));
-        let low = |end: Option<PhysAddr>| end.is_some_and(|end| end.get() <= 1 << 32);
-        !low(end(address, len)) || !low(end(self.address(), TABLE_LEN))
+        !is_low(address, len) || !self.is_low()
     }
 
     /// Describes `len` bytes at `address`, which [`reaches`] and are some. Shows the controller the table, and all that was written before.

@@ -85,6 +85,8 @@ struct Sdhci {
     slow_writes: bool,
     /// The function to take off its bus in the end.
     function: Option<Function>,
+    /// The card has its power and clock since the last reset of all.
+    powered: bool,
     running: bool,
 }
 
@@ -102,7 +104,11 @@ impl Sdhci {
         }
         let mut capabilities = Capabilities::read(&window, node, quirks);
         let table = match capabilities.mode {
-            Mode::Adma2 { .. } => platform.dma(adma::TABLE_LEN).map(Table::new),
+            // A controller that knows 32 bits only finds no table beyond them.
+            Mode::Adma2 { wide } => platform
+                .dma(adma::TABLE_LEN)
+                .map(Table::new)
+                .filter(|table| wide || table.is_low()),
             _ => None,
         };
         if table.is_none() && capabilities.mode != Mode::Sdma {
@@ -122,6 +128,7 @@ impl Sdhci {
                 .then_some(slot.wp_inverted),
             slow_writes: quirks.slow_writes,
             function: None,
+            powered: false,
             running: true,
         };
         match controller.reset(clock::RESET_ALL) {
@@ -145,10 +152,15 @@ impl Sdhci {
 
     /// Ends whatever command there is, and says whether the controller takes the next one (HC 3.10.1). The two parts one after the other:
     /// not every controller minds both in one write.
-    fn abort(&self) -> bool {
+    fn abort(&mut self) -> bool {
         let command = self.reset(clock::RESET_COMMAND);
         let data = self.reset(clock::RESET_DATA);
-        command && data || self.reset(clock::RESET_ALL)
+        if command && data {
+            return true;
+        }
+        // That takes power and clock from the card: it is not the one any more that was told of this bus.
+        self.powered = false;
+        self.reset(clock::RESET_ALL)
     }
 
     /// The divider for at most `hertz`, as its register has it (HC 2.2.14).
@@ -215,10 +227,10 @@ impl Host for Sdhci {
         }
     }
 
-    fn is_present(&self) -> bool {
+    fn is_present(&self, meanwhile: Meanwhile<'_>) -> bool {
         let stable = || self.window.read(registers::PRESENT) & present::STABLE != 0;
         if self.detector.works {
-            wait_until(self.clock.as_ref(), DETECT_LIMIT, stable);
+            wait_working((self.clock.as_ref(), Poll::Register), DETECT_LIMIT, meanwhile, stable);
         }
         self.detects()
     }
@@ -242,6 +254,7 @@ impl Host for Sdhci {
         self.window.change(registers::CONTROL, control::POWER_MASK, voltage);
         let on = voltage | control::POWER_ON;
         self.window.change(registers::CONTROL, control::POWER_MASK, on);
+        self.powered = true;
         let removal = if self.detector.works { status::REMOVED } else { 0 };
         self.window.write(registers::SIGNAL_ENABLE, 0);
         self.window
@@ -278,6 +291,9 @@ impl Host for Sdhci {
     ) -> Result<Response, Fault> {
         if !self.running {
             return Err(Fault::Stopped);
+        }
+        if !self.powered {
+            return Err(Fault::Absent);
         }
         let done = self.run(command, data, meanwhile);
         if done.is_err() && !self.abort() {

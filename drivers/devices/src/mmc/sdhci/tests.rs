@@ -26,8 +26,9 @@ const BASE: u64 = 0xff17_0000;
 /// A little over 2 MiB of a card: more than two commands' worth.
 const MANY: usize = 4500;
 
-fn node(slot: MmcSlot) -> NodeInfo {
+fn node(slot: MmcSlot, dma_coherent: bool) -> NodeInfo {
     NodeInfo {
+        dma_coherent,
         path: "/axi/mmc@ff170000".into(),
         reg: Vec::from([Region::new(PhysAddr(BASE), 0x1000).unwrap()]),
         mmc: slot,
@@ -46,6 +47,8 @@ enum Lends {
     Odd,
     /// All, and the driver's own, beyond 4 GiB.
     Far,
+    /// All, but the driver's own is beyond 4 GiB.
+    FarOwn,
 }
 
 const FAR: u64 = 1 << 32;
@@ -71,7 +74,7 @@ impl StreamingDma for Lender {
     }
     fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr> {
         match self.1 {
-            Lends::All => self.0.lend_to_read(bytes),
+            Lends::All | Lends::FarOwn => self.0.lend_to_read(bytes),
             Lends::Nothing => None,
             Lends::Odd => Some(PhysAddr(0x7001)),
             Lends::Far => self.0.lend_to_read(bytes)?.checked_add(FAR),
@@ -121,7 +124,7 @@ impl Platform for Machine {
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
         let memory = self.fake.dma(len).filter(|_| self.memory)?;
         match self.lends {
-            Lends::Far => Some(Box::new(FarDma(memory))),
+            Lends::Far | Lends::FarOwn => Some(Box::new(FarDma(memory))),
             _ => Some(memory),
         }
     }
@@ -142,6 +145,7 @@ struct Setup {
     quirks: Quirks,
     lends: Lends,
     memory: bool,
+    coherent: bool,
 }
 
 impl Setup {
@@ -154,6 +158,7 @@ impl Setup {
             quirks: Quirks::NONE,
             lends: Lends::All,
             memory: true,
+            coherent: true,
         }
     }
 
@@ -188,7 +193,7 @@ impl Setup {
             lends: self.lends,
             memory: self.memory,
         };
-        let slot = open_node(&node(self.slot), self.quirks, &machine);
+        let slot = open_node(&node(self.slot, self.coherent), self.quirks, &machine);
         (model, slot, clock)
     }
 

@@ -112,8 +112,9 @@ impl Sdhci {
 
     /// Reads the data word by word.
     pub(super) fn read_words(&self, command: Command, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
-        for block in bytes.chunks_mut(BLOCK_SIZE) {
+        for (index, block) in bytes.chunks_mut(BLOCK_SIZE).enumerate() {
             self.wait_for(command, (status::READ_READY, BLOCK_LIMIT), meanwhile)?;
+            turn(index, meanwhile);
             // Before the data: its last word makes the controller fetch the next block, which says the same.
             self.window.write(registers::STATUS, status::READ_READY);
             for word in block.chunks_mut(4) {
@@ -127,8 +128,9 @@ impl Sdhci {
 
     /// Writes the data word by word.
     pub(super) fn write_words(&self, command: Command, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
-        for block in bytes.chunks(BLOCK_SIZE) {
+        for (index, block) in bytes.chunks(BLOCK_SIZE).enumerate() {
             self.wait_for(command, (status::WRITE_READY, BLOCK_LIMIT), meanwhile)?;
+            turn(index, meanwhile);
             self.window.write(registers::STATUS, status::WRITE_READY);
             for word in block.chunks(4) {
                 let mut data = [0; 4];
@@ -140,5 +142,12 @@ impl Sdhci {
         }
         self.wait_for(command, (status::TRANSFER_DONE, BLOCK_LIMIT), meanwhile)?;
         Ok(())
+    }
+}
+
+/// Lets the console have its turn before every 32nd block. Each block is waited for too shortly for a turn, and 32 take about a millisecond.
+fn turn(index: usize, meanwhile: Meanwhile<'_>) {
+    if index % 32 == 31 {
+        meanwhile();
     }
 }

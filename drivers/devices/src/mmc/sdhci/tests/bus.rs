@@ -185,15 +185,15 @@ fn controllers_of_the_raspberry_pi() {
 
 #[test]
 fn controllers_that_cannot_be_used() {
-    let (_, slot, clock) = Setup::empty().try_open(|model| model.0.borrow_mut().stuck_resets = 1);
+    let (_, slot, clock) = Setup::empty().try_open(|model| model.0.borrow_mut().stuck_resets = u32::MAX);
     assert_eq!(slot.err(), Some(SdhciError::NoReset(PhysAddr(BASE))));
     assert!(clock.now().micros() < 200_000);
     let (_, slot, _) = Setup::empty().try_open(|model| model.0.borrow_mut().words.fill(u32::MAX));
     assert_eq!(slot.err(), Some(SdhciError::Silent(PhysAddr(BASE))));
     let nowhere = FakePlatform::new(|_| None);
-    let found = open_node(&node(MmcSlot::default()), Quirks::NONE, &nowhere);
+    let found = open_node(&node(MmcSlot::default(), true), Quirks::NONE, &nowhere);
     assert_eq!(found.err(), Some(SdhciError::Unmapped(PhysAddr(BASE))));
-    let mut small = node(MmcSlot::default());
+    let mut small = node(MmcSlot::default(), true);
     small.reg = Vec::from([Region::new(PhysAddr(BASE), 0xff).unwrap()]);
     let found = open_node(&small, Quirks::NONE, &nowhere);
     assert_eq!(found.err(), Some(SdhciError::NoRegisters { expected: 0x100 }));

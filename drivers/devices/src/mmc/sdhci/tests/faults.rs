@@ -1,5 +1,6 @@
 //! What fails, how often it is tried again, and that nothing waits for ever.
 
+use super::super::registers::clock;
 use super::*;
 
 #[test]
@@ -193,8 +194,22 @@ fn cards_that_cannot_be_used() {
 fn a_controller_that_does_not_let_go_is_stopped() {
     let (model, mut slot, _) = Setup::new(sdhc()).scanned();
     model.fail(18, &[CardFault::Stuck]);
-    model.0.borrow_mut().stuck_resets = 1;
+    model.0.borrow_mut().stuck_resets = u32::MAX;
     assert_eq!(fault(read(&mut slot, 0, 2)), BlockFault::Timeout(18));
-    assert_eq!(fault(read(&mut slot, 0, 2)), BlockFault::Stopped);
+    assert_eq!(fault(read(&mut slot, 0, 2)), BlockFault::NoMedium);
     assert_eq!(fault(slot.rescan(&mut || ())), BlockFault::Stopped);
+}
+
+/// What a reset of one part does not end, one of the whole controller does. The card has to be told everything anew then.
+#[test]
+fn a_part_that_does_not_let_go_takes_the_whole_controller() {
+    for part in [clock::RESET_COMMAND, clock::RESET_DATA] {
+        let (model, mut slot, _) = Setup::new(sdhc()).scanned();
+        model.fail(18, &[CardFault::Stuck]);
+        model.0.borrow_mut().stuck_resets = part;
+        assert_eq!(fault(read(&mut slot, 0, 2)), BlockFault::Timeout(18));
+        assert!(slot.medium().is_none(), "the card was reset with its controller");
+        slot.rescan(&mut || ()).unwrap();
+        assert_eq!(read(&mut slot, 0, 2).unwrap(), pattern(0, 2));
+    }
 }

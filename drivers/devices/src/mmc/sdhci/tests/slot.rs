@@ -66,6 +66,27 @@ fn a_detector_that_bounces_is_waited_for() {
     );
 }
 
+/// Nobody tells that it was taken out: it does not answer any more, and what is there next is not taken for it.
+#[test]
+fn a_card_that_goes_without_a_word_is_forgotten() {
+    let slot = MmcSlot {
+        broken_cd: true,
+        ..MmcSlot::default()
+    };
+    let (model, mut device, _) = Setup {
+        slot,
+        ..Setup::new(sdhc())
+    }
+    .scanned();
+    let _ = model.remove();
+    assert!(read(&mut device, 0, 2).is_err());
+    assert!(device.medium().is_none());
+    model.insert(Card::new(Kind::Sdsc, 64 << 11));
+    device.rescan(&mut || ()).unwrap();
+    assert_eq!(device.medium().unwrap().blocks, 64 << 11);
+    assert_eq!(read(&mut device, 0, 2).unwrap(), pattern(0, 2));
+}
+
 #[test]
 fn a_card_that_is_taken_out() {
     let (model, mut slot, _) = Setup::new(sdhc()).scanned();

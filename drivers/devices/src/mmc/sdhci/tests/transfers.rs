@@ -98,6 +98,43 @@ fn addresses_beyond_4_gib() {
     );
 }
 
+/// No transfer may be told to a controller that finds no descriptors, or stale ones.
+#[test]
+fn a_table_that_the_controller_does_not_see_is_not_used() {
+    let far = Setup {
+        lends: Lends::FarOwn,
+        ..Setup::new(sdhc())
+    };
+    let stale = Setup {
+        coherent: false,
+        ..Setup::new(sdhc())
+    };
+    for setup in [far, stale] {
+        let (model, mut slot, _) = setup.scanned();
+        assert_eq!(read(&mut slot, 5, 600).unwrap(), pattern(5, 600));
+        slot.write(BlockIdx(5), &[9; 1024], &mut || ()).unwrap();
+        assert_eq!(model.0.borrow().card.as_ref().unwrap().block(6), [9; 512]);
+        assert!(model.0.borrow().dma_selects.is_empty());
+    }
+}
+
+#[test]
+fn the_console_has_its_turn_while_words_are_moved() {
+    let (model, mut slot, _) = Setup {
+        memory: false,
+        lends: Lends::Nothing,
+        ..Setup::new(sdhc())
+    }
+    .scanned();
+    // Nothing takes so long that it is waited for.
+    model.0.borrow_mut().latency = 0;
+    let mut turns = 0;
+    slot.read(BlockIdx(0), &mut [0; 64 * 512], &mut || turns += 1).unwrap();
+    assert_eq!(turns, 2);
+    slot.write(BlockIdx(0), &[0; 64 * 512], &mut || turns += 1).unwrap();
+    assert_eq!(turns, 4);
+}
+
 #[test]
 fn a_machine_without_memory_to_share_moves_words() {
     let setup = Setup {
