@@ -16,7 +16,7 @@
 //! * [`virtio`] is ours. `virtio-drivers` 0.13 would have us raise an interrupt and, often, take an exit for a kick per
 //!   received frame (with `VIRTIO_F_EVENT_IDX`, which it always accepts, it compares `avail_event` by `>=` and always
 //!   asks for interrupts); it waits without a limit when a PCI device or a queue is reset; it indexes and unwraps with
-//!   numbers from the device. A split virtqueue over [`hal::DmaMemory`] is 200 lines without unsafe code.
+//!   numbers from the device. A split virtqueue over [`hal::DmaMemory`] is little code, and none of it unsafe.
 //! * [`mmc`] decodes CID and CSD of SD cards with `embedded-sdmmc-types`, but for two of its functions: the count of blocks of a CSD
 //!   overflows for numbers that a card can say, so the count is taken from that of bytes. MMC cards it does not know, and commands are plain
 //!   numbers here: it lacks a third of them.

@@ -213,9 +213,10 @@ fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
 }
 
 fn sdhci_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    let quirks = node.compatible.iter().find_map(|name| sdhci::quirks(name));
-    let slot = sdhci::open_node(node, quirks.unwrap_or(sdhci::Quirks::NONE), platform)?;
-    devices.disks.push(Box::new(slot));
+    // Every name in the table above has its quirks: a test goes through them.
+    if let Some(quirks) = node.compatible.iter().find_map(|name| sdhci::quirks(name)) {
+        devices.disks.push(Box::new(sdhci::open_node(node, quirks, platform)?));
+    }
     Ok(())
 }
 

@@ -42,21 +42,27 @@ pub(crate) enum Poll {
 impl Poll {
     /// How many spins lie between two polls at most. Tests have no processor to spare.
     const fn spins(self) -> u32 {
-        match self {
-            _ if cfg!(test) => 1,
-            Self::Memory => 1,
-            Self::Register => 8192,
-        }
+        if cfg!(test) { 1 } else { self.schedule().0 }
     }
 
     /// The spins after which the clock is read. Under emulation a reading takes the lock that the device's own work takes.
     const fn spins_per_reading(self) -> u32 {
+        if cfg!(test) { 1 } else { self.schedule().1 }
+    }
+
+    /// Both of these numbers, on hardware.
+    const fn schedule(self) -> (u32, u32) {
         match self {
-            _ if cfg!(test) => 1,
-            Self::Memory => 4096,
-            Self::Register => 64,
+            Self::Memory => (1, 4096),
+            Self::Register => (8192, 64),
         }
     }
+}
+
+/// The spins before the poll that follows one after `spins`: twice as many, up to `most`.
+const fn more(spins: u32, most: u32) -> u32 {
+    let twice = spins.saturating_mul(2);
+    if twice < most { twice } else { most }
 }
 
 /// How often [`wait_working`] lets the console have its turn: a UART takes in a dozen characters in this time, and keeps 16 or more.
@@ -95,24 +101,41 @@ pub(crate) fn wait_working(
                 turn = Deadline::after(now, TURN);
             }
         }
-        spins = spins.saturating_mul(2).min(poll.spins());
+        spins = more(spins, poll.spins());
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use alloc::vec::Vec;
     use core::time::Duration;
 
     use hal::Clock;
     use hal::fakes::ManualClock;
 
-    use super::{Poll, wait_until, wait_working};
+    use super::{Poll, more, wait_until, wait_working};
 
     #[test]
     fn what_is_done_at_once_does_not_read_the_clock() {
         let clock = ManualClock::with_step(1);
         assert!(wait_until(&clock, Duration::from_secs(1), || true));
         assert_eq!(clock.now().micros(), 0);
+    }
+
+    #[test]
+    fn polls_of_registers_become_rare_and_those_of_memory_do_not() {
+        for (poll, longest) in [(Poll::Register, 8192), (Poll::Memory, 1)] {
+            let (most, per_reading) = poll.schedule();
+            let spins: Vec<u32> = core::iter::successors(Some(1), |spins| Some(more(*spins, most)))
+                .take(20)
+                .collect();
+            assert!(
+                spins.windows(2).all(|two| two[1] == (2 * two[0]).min(longest)),
+                "{spins:?}"
+            );
+            // The clock is read before a deadline is missed by more than some 100 microseconds.
+            assert!(most.max(per_reading) <= 8192);
+        }
     }
 
     #[test]

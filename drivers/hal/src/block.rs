@@ -79,6 +79,20 @@ pub struct ReadPiece<'a> {
     pub bytes: &'a mut [u8],
 }
 
+impl Medium {
+    /// What is wrong with an access to `len` bytes from block `first` on, if anything.
+    #[must_use]
+    pub fn check(&self, first: BlockIdx, len: usize) -> Option<BlockFault> {
+        if !len.is_multiple_of(BLOCK_SIZE) {
+            return Some(BlockFault::Length(len));
+        }
+        let count = u64::try_from(len / BLOCK_SIZE).ok();
+        let end = count.and_then(|count| first.checked_add(count));
+        let inside = end.is_some_and(|end| end.get() <= self.blocks);
+        (!inside).then_some(BlockFault::OutOfRange(self.blocks))
+    }
+}
+
 /// A card slot or a disk.
 ///
 /// [`BlockDevice::read`] and [`BlockDevice::write`] take many blocks at once, and do them with as few commands as the device lets them: the

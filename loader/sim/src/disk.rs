@@ -59,13 +59,8 @@ impl FileDisk {
 
     /// Goes to where a transfer begins.
     fn seek(&mut self, first: BlockIdx, len: usize) -> Result<(), BlockError> {
-        if !len.is_multiple_of(BLOCK_SIZE) {
-            return Err(self.error(first, BlockFault::Length(len)));
-        }
-        let blocks = self.medium.blocks;
-        let end = first.checked_add((len / BLOCK_SIZE) as u64);
-        if end.is_none_or(|end| end.get() > blocks) {
-            return Err(self.error(first, BlockFault::OutOfRange(blocks)));
+        if let Some(fault) = self.medium.check(first, len) {
+            return Err(self.error(first, fault));
         }
         let offset = first.get().saturating_mul(BLOCK_SIZE as u64);
         let sought = self.file.seek(SeekFrom::Start(offset));

@@ -2,16 +2,35 @@
 
 pub mod virtio_blk;
 
+use alloc::string::String;
+
+use hal::BlockError;
 use hal::block::{BLOCK_SIZE, BlockFault, BlockIdx, Medium};
 
-/// What is wrong with an access to `len` bytes from block `first` of `medium`, if anything.
-pub(crate) fn check(medium: &Medium, first: BlockIdx, len: usize) -> Option<BlockFault> {
-    if !len.is_multiple_of(BLOCK_SIZE) {
-        return Some(BlockFault::Length(len));
-    }
-    let end = first.checked_add(block_count(len));
-    let inside = end.is_some_and(|end| end.get() <= medium.blocks);
-    (!inside).then_some(BlockFault::OutOfRange(medium.blocks))
+/// What is wrong with an access to `len` bytes from block `first` of the device called `name`, which has a medium or none, and runs or not.
+pub(crate) fn check(
+    (name, running): (&str, bool),
+    medium: Option<&Medium>,
+    (first, len): (BlockIdx, usize),
+) -> Result<(), BlockError> {
+    let fault = match medium {
+        _ if !running => Some(BlockFault::Stopped),
+        None => Some(BlockFault::NoMedium),
+        Some(medium) => medium.check(first, len),
+    };
+    fault.map_or(Ok(()), |fault| {
+        Err(BlockError {
+            device: name.into(),
+            block: Some(first),
+            fault,
+        })
+    })
+}
+
+/// Bytes as text for people: what is not printable is left out.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let graphic = bytes.iter().filter(|byte| byte.is_ascii_graphic() || **byte == b' ');
+    graphic.map(|byte| char::from(*byte)).collect()
 }
 
 /// How many blocks `len` bytes are.

@@ -18,7 +18,7 @@ use hal::block::{BLOCK_SIZE, BlockDevice, BlockError, BlockFault, BlockIdx, Bloc
 use hal::flash::Meanwhile;
 use hal::{Platform, ReadPiece, StreamingDma};
 
-use crate::block::{check, walk};
+use crate::block::{check, printable, walk};
 use crate::virtio::{self, Transport, VirtioError};
 
 use format::{Data, Request, config, feature, request, status};
@@ -58,12 +58,7 @@ impl VirtioBlk {
     }
 
     fn check(&self, first: BlockIdx, len: usize) -> Result<(), BlockError> {
-        let fault = match &self.medium {
-            _ if !self.requests.running => Some(BlockFault::Stopped),
-            None => Some(BlockFault::NoMedium),
-            Some(medium) => check(medium, first, len),
-        };
-        fault.map_or(Ok(()), |fault| Err(self.error(Some(first), fault)))
+        check((&self.name, self.requests.running), self.medium.as_ref(), (first, len))
     }
 
     /// Reads a piece that is not lent to the device.
@@ -122,8 +117,7 @@ impl VirtioBlk {
             Ok(()) => {
                 let text = self.requests.buffer_bytes(SERIAL_LEN)?;
                 let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
-                let printable = text.iter().filter(|byte| byte.is_ascii_graphic() || **byte == b' ');
-                Ok(printable.map(|byte| char::from(*byte)).collect())
+                Ok(printable(text))
             }
             Err(BlockFault::Device(status)) if status == u32::from(status::UNSUPPORTED) => Ok(String::new()),
             Err(fault) => Err(fault),

@@ -64,12 +64,7 @@ impl Slot {
     }
 
     fn check(&self, first: BlockIdx, len: usize) -> Result<(), BlockError> {
-        let fault = match &self.medium {
-            _ if !self.running => Some(BlockFault::Stopped),
-            None => Some(BlockFault::NoMedium),
-            Some(medium) => check(medium, first, len),
-        };
-        fault.map_or(Ok(()), |fault| Err(self.error(Some(first), fault)))
+        check((&self.name, self.running), self.medium.as_ref(), (first, len))
     }
 
     /// Ends an access: a card that is gone is no medium any more.

@@ -50,7 +50,7 @@ pub(super) struct Rings {
 }
 
 impl Rings {
-    /// Memory for queue `number`, with `wanted` descriptors unless the device's limit is lower, and at least `least`.
+    /// Memory for queue `number`, with as many descriptors as `sizes` and the device let.
     ///
     /// # Errors
     /// [`VirtioError::QueueTooSmall`] and [`VirtioError::NoMemory`].

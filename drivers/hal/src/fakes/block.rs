@@ -105,13 +105,13 @@ impl FakeDisk {
 
     /// The bytes of an access, if it may be done.
     fn place(&self, first: BlockIdx, len: usize) -> Result<Range<usize>, BlockError> {
-        let blocks = self.medium.as_ref().map_or(0, |medium| medium.blocks);
-        let count = u64::try_from(len.checked_div(BLOCK_SIZE).unwrap_or(0)).unwrap_or(u64::MAX);
-        if !len.is_multiple_of(BLOCK_SIZE) {
-            return Err(self.error(Some(first), BlockFault::Length(len)));
+        let medium = self.medium.as_ref();
+        let wrong = medium.map_or(Some(BlockFault::NoMedium), |medium| medium.check(first, len));
+        if let Some(fault) = wrong {
+            return Err(self.error(Some(first), fault));
         }
-        let end = first.get().checked_add(count).filter(|end| *end <= blocks);
-        let end = end.ok_or_else(|| self.error(Some(first), BlockFault::OutOfRange(blocks)))?;
+        let count = u64::try_from(len.checked_div(BLOCK_SIZE).unwrap_or(0)).unwrap_or(u64::MAX);
+        let end = first.get().saturating_add(count);
         for (bad, fault) in self.bad.borrow().iter() {
             let start = bad.start.max(first.get());
             if start < bad.end.min(end) {

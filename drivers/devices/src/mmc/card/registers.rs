@@ -8,12 +8,7 @@ use embedded_sdmmc_types::sdcard::csd::Csd;
 
 use hal::block::BLOCK_SIZE;
 
-/// Bytes as text for people: what is not printable is left out.
-fn printable(bytes: &[u8]) -> String {
-    let graphic = bytes.iter().filter(|byte| byte.is_ascii_graphic() || **byte == b' ');
-    let text: String = graphic.map(|byte| char::from(*byte)).collect();
-    text.trim_end().into()
-}
+use crate::block::printable;
 
 /// Who made a card, and what it is called.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,7 +30,7 @@ impl Identity {
         Self {
             manufacturer: cid.manufacturer_id(),
             oem: cid.oem_id(),
-            name: printable(&cid.product_name_bytes()),
+            name: printable(&cid.product_name_bytes()).trim_end().into(),
             revision: format!("{}.{}", revision >> 4, revision & 0xf),
             serial: cid.product_serial_number(),
         }
@@ -49,7 +44,7 @@ impl Identity {
         Self {
             manufacturer,
             oem: u16::from_be_bytes([kind, oem]),
-            name: printable(&name),
+            name: printable(&name).trim_end().into(),
             revision: format!("{}.{}", revision >> 4, revision & 0xf),
             serial: u32::from_be_bytes([a, b, c, d]),
         }
