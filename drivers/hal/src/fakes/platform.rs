@@ -70,17 +70,21 @@ impl BusMemory {
             start,
             driver: vec![0; len],
             written: Vec::new(),
+            numbers: Vec::new(),
         }
     }
 }
 
-/// DMA memory that punishes a forgotten fence: payload bytes live in a copy of the driver's own, and the device sees
-/// what the driver wrote to them only after [`DmaMemory::fence`].
+/// DMA memory that punishes a forgotten fence: the device sees what the driver wrote, payload bytes and numbers, only after
+/// [`DmaMemory::fence`].
 struct FakeDma {
     memory: BusMemory,
     start: usize,
+    /// The payload bytes as the driver has them, and which of them it wrote.
     driver: Vec<u8>,
     written: Vec<(usize, usize)>,
+    /// The numbers that it wrote, and where.
+    numbers: Vec<(usize, Vec<u8>)>,
 }
 
 impl FakeDma {
@@ -96,13 +100,8 @@ impl FakeDma {
             && offset
                 .checked_add(bytes.len())
                 .is_some_and(|end| end <= self.driver.len());
-        let mut memory = self.memory.0.borrow_mut();
-        let start = self.start.saturating_add(offset);
-        if let Some(place) = memory
-            .get_mut(start..start.saturating_add(bytes.len()))
-            .filter(|_| inside)
-        {
-            place.copy_from_slice(bytes);
+        if inside {
+            self.numbers.push((offset, bytes.to_vec()));
         }
     }
 }
@@ -158,6 +157,12 @@ impl DmaMemory for FakeDma {
             let bytes = self.driver.get(offset..offset.saturating_add(len));
             if let Some((address, bytes)) = address.zip(bytes) {
                 self.memory.write(address, bytes);
+            }
+        }
+        for (offset, bytes) in core::mem::take(&mut self.numbers) {
+            let offset = u64::try_from(offset).unwrap_or(u64::MAX);
+            if let Some(address) = self.bus_address().checked_add(offset) {
+                self.memory.write(address, &bytes);
             }
         }
     }
