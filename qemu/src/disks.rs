@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use crate::tools::{self, Error};
 
@@ -59,10 +59,7 @@ impl DiskImage {
         let size = (end + FIRST).next_power_of_two();
         File::create(path)
             .and_then(|file| file.set_len(size))
-            .map_err(|source| Error::Start {
-                program: path.display().to_string(),
-                source,
-            })?;
+            .map_err(|source| Error::file(path, source))?;
         let image = Self {
             path: path.to_owned(),
             volumes,
@@ -100,7 +97,10 @@ impl DiskImage {
         command
             .args(["--quiet", "--no-reread", "--no-tell-kernel"])
             .arg(&self.path);
-        feed(&mut command, script.as_bytes())
+        let orders = self.path.with_extension("sfdisk");
+        fs::write(&orders, script).map_err(|source| Error::file(&orders, source))?;
+        command.stdin(File::open(&orders).map_err(|source| Error::file(&orders, source))?);
+        tools::run(&mut command).map(drop)
     }
 
     fn write_gpt(&self, formats: &[(Format, u64)]) -> Result<(), Error> {
@@ -161,10 +161,7 @@ impl DiskImage {
     /// specification, FSI_Nxt_Free): mtools would go on behind the last file.
     fn forget_free_cluster(&self, volume: usize) -> Result<(), Error> {
         const NEXT_FREE: u64 = BLOCK + 492;
-        let failed = |source| Error::Start {
-            program: self.path.display().to_string(),
-            source,
-        };
+        let failed = |source| Error::file(&self.path, source);
         let (start, _) = self.volumes[volume];
         let mut file = File::options().write(true).open(&self.path).map_err(failed)?;
         file.seek(SeekFrom::Start(start + NEXT_FREE)).map_err(failed)?;
@@ -215,10 +212,7 @@ impl DiskImage {
     pub fn check(&self, volume: usize) -> Result<String, Error> {
         let (start, len) = self.volumes[volume];
         let copy = self.path.with_extension(format!("{volume}.fat"));
-        let failed = |source| Error::Start {
-            program: copy.display().to_string(),
-            source,
-        };
+        let failed = |source| Error::file(&copy, source);
         let mut from = File::open(&self.path).map_err(failed)?;
         from.seek(SeekFrom::Start(start)).map_err(failed)?;
         let mut to = File::create(&copy).map_err(failed)?;
@@ -247,26 +241,4 @@ fn mtools(program: &str) -> Command {
     let mut command = Command::new(program);
     command.env("LC_ALL", "C.UTF-8");
     command
-}
-
-/// Runs a program that reads its orders from standard input.
-fn feed(command: &mut Command, input: &[u8]) -> Result<(), Error> {
-    let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |source| Error::Start {
-        program: program.clone(),
-        source,
-    };
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .map_err(failed)?;
-    if let Some(mut stdin) = child.stdin.take() {
-        stdin.write_all(input).map_err(failed)?;
-    }
-    let status = child.wait().map_err(failed)?;
-    match status.success() {
-        true => Ok(()),
-        false => Err(failed(std::io::Error::other(status.to_string()))),
-    }
 }

@@ -251,7 +251,7 @@ impl Machine {
         }
         if let Some(image) = &self.flash {
             let mut drive: OsString = "if=pflash,format=raw,index=1,file=".into();
-            drive.push(image.to_string_lossy().replace(',', ",,"));
+            drive.push(escaped(image));
             arguments.extend(["-drive".into(), drive]);
         }
         self.drive_arguments(&mut arguments);
@@ -270,7 +270,7 @@ impl Machine {
     fn drive_arguments(&self, arguments: &mut Vec<OsString>) {
         for (number, (kind, image)) in self.drives.iter().enumerate() {
             let mut drive: OsString = format!("if=none,id=drive{number},format=raw,file=").into();
-            drive.push(image.to_string_lossy().replace(',', ",,"));
+            drive.push(escaped(image));
             arguments.extend(["-drive".into(), drive]);
             let devices = match kind {
                 Drive::Virtio => vec![format!("virtio-blk-device,drive=drive{number}")],
@@ -295,8 +295,7 @@ impl Machine {
         };
         if let Nic::User { tftp: Some(folder) } = &self.nic {
             netdev.push(",tftp=");
-            // A comma ends an option's value, unless it is doubled.
-            netdev.push(folder.to_string_lossy().replace(',', ",,"));
+            netdev.push(escaped(folder));
         }
         // The card's option ROM is for PC firmware, and is a package of its own: do without.
         let (device, legacy) = match self.description.nic {
@@ -348,6 +347,11 @@ impl Machine {
         std::fs::remove_file(&stand_in).map_err(failed)?;
         result
     }
+}
+
+/// A path as the value of an option, which a comma ends unless it is doubled.
+fn escaped(path: &Path) -> String {
+    path.to_string_lossy().replace(',', ",,")
 }
 
 #[cfg(test)]

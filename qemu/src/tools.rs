@@ -1,6 +1,6 @@
 //! Host programs that the scenarios call: `dtc`, `mkimage`, `ip`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A host program could not be run, or failed.
@@ -14,6 +14,14 @@ pub enum Error {
         /// Why it could not be started.
         source: std::io::Error,
     },
+    /// A file could not be made, read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The program ran and reported failure.
     #[error("{program} failed ({status}): {message}")]
     Failed {
@@ -24,6 +32,13 @@ pub enum Error {
         /// What it wrote to its standard error.
         message: String,
     },
+}
+
+impl Error {
+    pub(crate) fn file(path: &Path, source: std::io::Error) -> Self {
+        let path = path.to_owned();
+        Self::File { path, source }
+    }
 }
 
 /// Runs a program to its end and returns what it wrote to its standard output.

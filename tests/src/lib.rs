@@ -25,6 +25,18 @@ pub fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// Bytes that nothing compresses and nobody mistakes for those of another seed (a 64-bit xorshift).
+pub fn noise(len: usize, seed: u64) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d ^ seed;
+    let words = std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    words.take(len.div_ceil(8)).flatten().take(len).collect()
+}
+
 /// The firmware that `scripts/build qemu-virt` made.
 ///
 /// # Panics

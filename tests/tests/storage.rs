@@ -8,7 +8,7 @@ use qemu::boots::{self, Boot, Kernel, Sizes};
 use qemu::disks::{DiskImage, Format, Scheme};
 use qemu::{Console, Firmware, Machine};
 use sha2::{Digest, Sha256};
-use system_tests::{assert_placed, folder, slipway, start};
+use system_tests::{assert_placed, folder, noise, slipway, start};
 
 /// Where files are loaded to.
 const ADDRESS: u64 = 0x4400_0000;
@@ -21,18 +21,6 @@ fn prompt(machine: Machine, name: &str) -> Console {
     let mut console = machine.spawn(name).unwrap();
     console.prompt().unwrap();
     console
-}
-
-/// Bytes that nobody mistakes for another file's: a 64-bit xorshift.
-fn noise(len: usize, seed: u64) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d ^ seed;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.flatten().take(len).collect()
 }
 
 /// A new folder for a test's images.
@@ -311,7 +299,15 @@ fn ctrl_c_stops_a_load_from_a_card() {
     // A hundred MiB take a card in QEMU half a minute.
     std::thread::sleep(Duration::from_secs(2));
     console.send(b"\x03").unwrap();
-    console.expect("=> ", Duration::from_secs(5)).unwrap();
+    let answer = console.expect("=> ", Duration::from_secs(5)).unwrap();
+    for word in ["Failed to load", "Can't set", "** ", "bytes read"] {
+        assert!(!answer.contains(word), "it ended before: {answer}");
+    }
     let answer = console.command("meminfo").unwrap();
     assert!(!answer.contains("large"), "{answer}");
+    let answer = console.command(&format!("load mmc 0:1 {ADDRESS:#x} large 1000"));
+    assert!(
+        answer.unwrap().contains("4096 bytes read"),
+        "the card takes commands again"
+    );
 }

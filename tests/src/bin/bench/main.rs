@@ -15,6 +15,7 @@ use qemu::network::{Tap, TftpServer, WebServer};
 use qemu::{Firmware, Guests, Machine, Nic, Scenario};
 
 use session::Session;
+use system_tests::noise;
 use table::{Kind, Row, Table};
 
 /// A loader under test.
@@ -184,8 +185,8 @@ impl Bench {
 
     fn built_in_server(&self, table: &mut Table) -> Result<()> {
         let scenario = Scenario::create(&self.folder.join("files"))?;
-        scenario.write("large", &noise(LARGE))?;
-        scenario.write("small", &noise(SMALL))?;
+        scenario.write("large", &noise(LARGE, 0))?;
+        scenario.write("small", &noise(SMALL, 0))?;
         let tftp = Some(scenario.folder().to_owned());
         self.row(table, "TFTP, QEMU's built-in server", Kind::MiBPerSecond, |loader| {
             let mut session = Session::start(&self.machine(loader, Nic::User { tftp: tftp.clone() })?)?;
@@ -233,7 +234,7 @@ impl Bench {
     fn web_server(&self, table: &mut Table) -> Result<()> {
         let guests = Guests::open()?;
         let scenario = Scenario::create(&self.folder.join("web"))?;
-        scenario.write("huge", &noise(HUGE))?;
+        scenario.write("huge", &noise(HUGE, 0))?;
         let tap = Tap::create("bench1", &format!("{WEB_HOST}/24"))?;
         let places = (scenario.folder(), &*self.folder.join("nginx"));
         let _server = WebServer::start(&guests.nginx(), WEB_HOST, places)?;
@@ -256,7 +257,7 @@ impl Bench {
         })
     }
 
-    /// The same disk for both: a file of 64 MiB on FAT in a row and in pieces of one cluster, on ext4, and the blocks as such. One machine
+    /// The same disk for both: a file of 64 MiB on FAT in a row and in pieces of four clusters, on ext4, and the blocks as such. One machine
     /// a measurement; each line is typed twice, so that what either loader caches counts.
     fn disks(&self, table: &mut Table) -> Result<()> {
         let rows = [
@@ -306,13 +307,13 @@ impl Bench {
         let formats = [(Format::Fat32(8), 300), (Format::Ext4, 100)];
         let image = DiskImage::create(&folder.join("disk.img"), Scheme::Mbr, &formats)?;
         let huge = content.join("huge");
-        std::fs::write(&huge, noise(HUGE))?;
+        std::fs::write(&huge, noise(HUGE, 0))?;
         image.add(0, &[&huge])?;
         image.fill_ext4(1, &content)?;
-        // Files of one cluster, every second of them removed, leave gaps for the file in pieces.
+        // Files of four clusters, every second of them removed, leave 64 MiB of gaps for the file in pieces.
         let filler = folder.join("filler");
         std::fs::create_dir_all(&filler)?;
-        let names: Vec<String> = (0..4000).map(|index| format!("{index}")).collect();
+        let names: Vec<String> = (0..8400).map(|index| format!("{index}")).collect();
         for name in &names {
             std::fs::write(filler.join(name), [0; 16384])?;
         }
@@ -337,7 +338,7 @@ impl Bench {
         let folder = self.folder.join("card");
         std::fs::create_dir_all(&folder)?;
         let file = folder.join("four");
-        std::fs::write(&file, noise(4 << 20))?;
+        std::fs::write(&file, noise(4 << 20, 0))?;
         let image = DiskImage::create(&folder.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(8), 300)])?;
         image.add(0, &[&file])?;
         self.row(table, name, Kind::MiBPerSecond, |side| {
@@ -372,16 +373,4 @@ impl Bench {
             Ok(Some(session.since_start().as_secs_f64()))
         })
     }
-}
-
-/// Bytes that no layer compresses (a 64-bit xorshift), the same in each run.
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x2545_f491_4f6c_dd1d_u64;
-    let words = std::iter::repeat_with(|| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state.to_le_bytes()
-    });
-    words.take(len / 8).flatten().collect()
 }
