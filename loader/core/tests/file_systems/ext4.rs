@@ -210,6 +210,32 @@ fn directories_are_listed() {
     }
 }
 
+/// Names in a row of an index of names have their inodes anywhere: here those of a few names are on more pages than are held.
+#[test]
+fn a_directory_whose_inodes_are_far_apart_is_listed() {
+    const COUNT: usize = 2000;
+    let folder = Folder::new();
+    let root = folder.path("root");
+    fs::create_dir_all(folder.path("root/many")).unwrap();
+    for number in 0..COUNT {
+        fs::write(folder.path(&format!("root/many/{number}")), []).unwrap();
+    }
+    let count = (COUNT + 100).to_string();
+    let options = ["-t", "ext4", "-b", "4096", "-I", "4096", "-N", &count];
+    let image = folder.file("many.img", &ext(24, &options, &folder, &root));
+    run("e2fsck", &["-fyD", &image]);
+    let mut names = std::collections::BTreeSet::new();
+    with(&mut FakeDisk::new(folder.read("many.img")), |fs| {
+        fs.list("many", &mut |entry| {
+            names.insert(entry.name.clone());
+            ControlFlow::Continue(())
+        })
+    })
+    .unwrap();
+    assert_eq!(names.len(), COUNT + 2);
+    assert!((0..COUNT).all(|number| names.contains(&number.to_string())));
+}
+
 /// A file system before and after some changes, and one that has the changes in its journal alone: as after a power cut.
 pub(crate) struct Unclean {
     before: Vec<u8>,

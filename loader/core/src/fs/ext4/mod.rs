@@ -21,7 +21,7 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::ops::ControlFlow;
 
-use ext4_view::{Ext4 as Library, Ext4Error as LibraryError, FileType, Metadata};
+use ext4_view::{DirEntry, Ext4 as Library, Ext4Error as LibraryError, FileType, Metadata};
 use thiserror::Error;
 
 use self::journal::{JournalError, MovedBlocks, Store};
@@ -51,7 +51,8 @@ const MAX_PARTS: usize = 256;
 /// How long a component may be.
 const MAX_NAME: usize = 255;
 
-/// How long a directory may be, in bytes: 100000 names and more.
+/// How long a directory may be, in bytes. One that is read whole, since it has no index or is listed, may have no more than [`pages`] holds:
+/// some 100000 names.
 const MAX_DIRECTORY: u64 = 16 << 20;
 
 /// How many bytes of directories one path may be searched for in: the crate searches all directories of a path anew for each component, and what a
@@ -241,19 +242,20 @@ impl<'a> Ext4<'a> {
 
     /// Some entries of a directory, from number `skipped` on.
     fn batch(&mut self, path: &str, place: &str, skipped: usize) -> Result<Vec<Entry>, FsError> {
-        self.ask(path, &mut |library| {
-            let mut entries = Vec::new();
-            for entry in library.read_dir(place)?.skip(skipped).take(BATCH) {
-                let entry = entry?;
-                let metadata = entry.metadata()?;
-                entries.push(Entry {
-                    name: format!("{}", entry.file_name().display()),
-                    kind: kind(metadata.file_type()),
-                    size: metadata.len(),
-                });
-            }
-            Ok(entries)
-        })
+        let names = self.ask(path, &mut |library| {
+            let names = library.read_dir(place)?.skip(skipped).take(BATCH);
+            names.collect::<Result<Vec<_>, _>>()
+        })?;
+        // Each inode by itself: those of one batch may be all over the volume, on more pages than are held.
+        let entry = |name: DirEntry| {
+            let metadata = self.ask(path, &mut |_| name.metadata())?;
+            Ok(Entry {
+                name: format!("{}", name.file_name().display()),
+                kind: kind(metadata.file_type()),
+                size: metadata.len(),
+            })
+        };
+        names.into_iter().map(entry).collect()
     }
 }
 

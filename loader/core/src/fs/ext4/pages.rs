@@ -21,7 +21,7 @@ use super::{Ext4Error, superblock};
 /// Bytes of a page.
 const PAGE: u64 = 64 * 1024;
 
-/// How many pages are there at most: 4 MiB, what no lookup needs at once.
+/// How many pages are there at most: 4 MiB. Only who reads a directory whole may need more at once.
 const MAX_PAGES: usize = 64;
 
 /// Above this, pages are given up before the next lookup.
@@ -126,7 +126,8 @@ pub(super) fn with_pages<T>(
         let missing = pages.borrow_mut().missing.take();
         let Some(number) = missing else { return Ok(result) };
         if pages.borrow().pages.len() >= MAX_PAGES {
-            return Err(Ext4Error::TooMuch(PAGE.saturating_mul(64) / 1024 / 1024));
+            let most = u64::try_from(MAX_PAGES).unwrap_or(u64::MAX).saturating_mul(PAGE);
+            return Err(Ext4Error::TooMuch(most / 1024 / 1024));
         }
         pages.borrow_mut().fetch(store, number)?;
     }
