@@ -91,7 +91,8 @@ impl Pages {
         let mut page = vec![0; usize::try_from(len).unwrap_or(0)];
         store.read(start, &mut page)?;
         if number == 0 {
-            put(&mut page, superblock::SIZE, &self.superblock);
+            let at = usize::try_from(superblock::AT).unwrap_or(usize::MAX);
+            put(&mut page, at, &self.superblock);
         }
         self.pages.insert(number, page);
         Ok(())
