@@ -30,6 +30,9 @@ const CHECKSUM_3: u32 = 0x10;
 const FAST_COMMIT: u32 = 0x20;
 const KNOWN: u32 = 0x3f;
 
+/// How many blocks fast commits have where the journal does not say (JBD2_DEFAULT_FAST_COMMIT_BLOCKS of Linux, include/linux/jbd2.h).
+const FAST_COMMIT_BLOCKS: u32 = 256;
+
 /// Flags of a tag.
 const ESCAPED: u32 = 1;
 const SAME_UUID: u32 = 2;
@@ -155,7 +158,10 @@ impl<'l, 'a> Log<'l, 'a> {
         }
         // Fast commits have the end to themselves; without them the state is that of the last full commit.
         let fast = if features & FAST_COMMIT != 0 {
-            be32(&head, 0x54).max(1)
+            match be32(&head, 0x54) {
+                0 => FAST_COMMIT_BLOCKS,
+                blocks => blocks,
+            }
         } else {
             0
         };

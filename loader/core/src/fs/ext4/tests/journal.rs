@@ -56,6 +56,25 @@ fn a_log_goes_round_the_end_of_the_journal() {
     assert_eq!(seen(&image), (30, 31));
 }
 
+/// Fast commits have the last blocks of the journal: 256 if it does not say how many.
+#[test]
+fn a_log_goes_round_where_fast_commits_begin() {
+    let whole = extents(0, &[(0, 9, 100), (9, 85, 110), (94, 85, 110), (179, 85, 110)]);
+    for (said, blocks) in [(1, 9), (0, 264)] {
+        let mut image = unclean(7);
+        image.inode(8, (0x8180, blocks * 1024, 0x8_0000), &whole);
+        log(&mut image, 0, (4, 0), &[1024, blocks as u32, 1, 1, 7, 0, 0, 0x20]);
+        image.put(100, 0x54, &u32::to_be_bytes(said));
+        log(&mut image, 7, (1, 1), &[30, PLAIN, 31, LAST]);
+        // The block behind the last one of the log, and the first one.
+        fill(&mut image, 108, 0x66);
+        fill(&mut image, 101, 0x77);
+        fill(&mut image, 102, 0x78);
+        log(&mut image, 3, (2, 1), &[]);
+        assert_eq!(seen(&image), (0x77, 0x78), "{said}");
+    }
+}
+
 #[test]
 fn of_several_transactions_the_last_counts() {
     let mut image = unclean(1);
