@@ -135,9 +135,8 @@ fn blocks(access: &DiskAccess) -> u64 {
     }
 }
 
-#[test]
-fn holes_are_zeros_and_fragments_are_put_together() {
-    let folder = Folder::new();
+/// A folder with a file that has more holes than an inode tells of, and what the file holds.
+fn sparse(folder: &Folder) -> (String, Vec<u8>) {
     let root = folder.path("root");
     fs::create_dir_all(&root).unwrap();
     let sparse = fs::File::create(folder.path("root/sparse")).unwrap();
@@ -150,7 +149,13 @@ fn holes_are_zeros_and_fragments_are_put_together() {
         sparse.write_all_at(&bytes, at as u64).unwrap();
         expected[at..at + 4096].copy_from_slice(&bytes);
     }
-    drop(sparse);
+    (root, expected)
+}
+
+#[test]
+fn holes_are_zeros_and_fragments_are_put_together() {
+    let folder = Folder::new();
+    let (root, expected) = sparse(&folder);
     let end_hole = fs::File::create(folder.path("root/nothing")).unwrap();
     end_hole.set_len(100_000).unwrap();
     for (kind, options) in KINDS {
@@ -165,6 +170,28 @@ fn holes_are_zeros_and_fragments_are_put_together() {
             assert!(bytes == expected[2_850_000..2_900_000], "{kind}");
         });
     }
+}
+
+#[test]
+fn a_damaged_node_of_extents_is_told() {
+    let folder = Folder::new();
+    let (root, expected) = sparse(&folder);
+    let options = ["-t", "ext4", "-O", "metadata_csum", "-b", "4096"];
+    let mut image = ext(24, &options, &folder, &root);
+    let node = image
+        .chunks(4096)
+        .position(|block| block.starts_with(&[0x0a, 0xf3]))
+        .unwrap();
+    assert!(content(&mut FakeDisk::new(image.clone()), "sparse").unwrap() == expected);
+    // A byte of its generation, which nobody needs: only the checksum tells.
+    image[node * 4096 + 8] ^= 1;
+    let error = content(&mut FakeDisk::new(image), "sparse").unwrap_err().to_string();
+    assert_eq!(
+        error,
+        format!(
+            "'sparse' cannot be read from the ext4 file system: the node of its extents in block {node} has a wrong checksum"
+        )
+    );
 }
 
 #[test]
