@@ -6,16 +6,16 @@ use alloc::vec::Vec;
 use super::FsError;
 use super::volume::Volume;
 
-/// How many pieces a file may be in: 1 MiB of memory. A file of 64 MiB in clusters of 4 KiB has at most half as many.
+/// How many pieces a file may be in: 768 KiB of memory. A file of 64 MiB in clusters of 4 KiB has at most half as many.
 pub(super) const MAX_PIECES: usize = 32_768;
 
-/// Bytes of a file that lie in a row on the volume, or that are zeros and nowhere.
+/// Bytes of a file that lie in a row on the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Piece {
     /// The first one's number in the file.
     pub(super) at: u64,
-    /// The first one's number on the volume; `None` for zeros.
-    pub(super) place: Option<u64>,
+    /// The first one's number on the volume.
+    pub(super) place: u64,
     /// How many.
     pub(super) len: u64,
 }
@@ -63,7 +63,7 @@ impl File {
     pub(super) fn place(&self, offset: u64) -> Option<u64> {
         let at = self.pieces.partition_point(|piece| piece.end() <= offset);
         let piece = self.pieces.get(at).filter(|piece| piece.at <= offset)?;
-        piece.place?.checked_add(offset.checked_sub(piece.at)?)
+        piece.place.checked_add(offset.checked_sub(piece.at)?)
     }
 
     /// Reads as [`super::FileSystem::read`] does.
@@ -91,15 +91,10 @@ impl File {
             at = at.saturating_add(gap);
             let Some(piece) = piece else { continue };
             let here = piece.end().min(end).saturating_sub(at);
-            match piece.place {
-                None => rest = fill(rest, here),
-                Some(place) => {
-                    let from = place.saturating_add(at.saturating_sub(piece.at));
-                    let (now, later) = split(rest, here);
-                    gather.read(from, now)?;
-                    rest = later;
-                }
-            }
+            let from = piece.place.saturating_add(at.saturating_sub(piece.at));
+            let (now, later) = split(rest, here);
+            gather.read(from, now)?;
+            rest = later;
             at = at.saturating_add(here);
         }
         Ok(gather.finish()?)

@@ -308,7 +308,7 @@ impl Map<'_, '_> {
         }
         if let Some(last) = self.pieces.last_mut() {
             let follows = last.at.saturating_add(last.len) == at;
-            if follows && last.place.map(|place| place.saturating_add(last.len)) == Some(place) {
+            if follows && last.place.saturating_add(last.len) == place {
                 last.len = last.len.saturating_add(len);
                 return Ok(());
             }
@@ -316,11 +316,7 @@ impl Map<'_, '_> {
         if self.pieces.len() >= MAX_PIECES {
             return Err(MapFault::Pieces.into());
         }
-        self.pieces.push(Piece {
-            at,
-            place: Some(place),
-            len,
-        });
+        self.pieces.push(Piece { at, place, len });
         Ok(())
     }
 

@@ -235,11 +235,7 @@ impl<'a> Disk<'a> {
             let len = u64::from(run.count)
                 .saturating_mul(cluster)
                 .min(size.saturating_sub(at));
-            let piece = Piece {
-                at,
-                place: Some(place),
-                len,
-            };
+            let piece = Piece { at, place, len };
             at = at.saturating_add(len);
             Some(piece)
         });
