@@ -6,9 +6,6 @@ use thiserror::Error;
 
 use super::{Kind, Partition, Scheme, Table};
 
-/// Attribute bit 2 of a GPT entry: legacy BIOS bootable (UEFI specification, table 5-8).
-const GPT_BOOTABLE: u64 = 1 << 2;
-
 /// Type of the EFI system partition, c12a7328-f81f-11d2-ba4b-00a0c93ec93b, as it stands on the disk.
 const EFI_SYSTEM: [u8; 16] = [
     0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11, 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b,
@@ -49,7 +46,7 @@ impl Partition {
     #[must_use]
     pub fn is_bootable(&self) -> bool {
         let efi = matches!(self.kind, Kind::Gpt(guid) if guid.0 == EFI_SYSTEM);
-        self.bootable || efi || self.attributes & GPT_BOOTABLE != 0
+        self.bootable || efi
     }
 }
 
@@ -91,7 +88,7 @@ mod tests {
     use hal::BlockIdx;
 
     use super::super::{Guid, Kind, Partition, Scheme, Table};
-    use super::{ChoiceError, EFI_SYSTEM, GPT_BOOTABLE, Which};
+    use super::{ChoiceError, EFI_SYSTEM, Which};
 
     fn partition(number: u32, kind: Kind) -> Partition {
         Partition {
@@ -121,7 +118,7 @@ mod tests {
         assert_eq!(Guid(EFI_SYSTEM).to_string(), "c12a7328-f81f-11d2-ba4b-00a0c93ec93b");
         let mut other = partition(1, Kind::Gpt(Guid([7; 16])));
         assert!(!other.is_bootable() && partition(1, Kind::Gpt(Guid(EFI_SYSTEM))).is_bootable());
-        other.attributes = GPT_BOOTABLE;
+        other.bootable = true;
         assert!(other.is_bootable());
     }
 
