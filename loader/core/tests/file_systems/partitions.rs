@@ -165,7 +165,8 @@ fn a_partition_is_mounted() {
     let mut disk = FakeDisk::new(whole);
     let mut watch = Unwatched;
     let table = read_table(&mut Volume::whole(&mut disk, &mut watch).unwrap()).unwrap();
-    let volume = table.partition(7).unwrap().volume(&mut disk, &mut watch).unwrap();
+    let partition = table.partition(7).unwrap();
+    let volume = Volume::new(&mut disk, &mut watch, (partition.start, partition.blocks)).unwrap();
     let mut fs = mount(volume).unwrap();
     let opened = fs.open("file").unwrap();
     let mut bytes = vec![0; 10_000];

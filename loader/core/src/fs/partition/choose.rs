@@ -56,9 +56,9 @@ impl Table {
     /// # Errors
     /// [`ChoiceError`].
     pub fn choose(&self, which: &Which) -> Result<Option<&Partition>, ChoiceError> {
-        let mut usable = self.partitions.iter().filter(|partition| !partition.kind.is_extended());
+        let usable = |partition: &&Partition| !partition.kind.is_extended();
         let numbered = |number: u32| {
-            let partition = usable.clone().find(|partition| partition.number == number);
+            let partition = self.partition(number).filter(usable);
             partition.map(Some).ok_or(ChoiceError::NoNumber(number))
         };
         match which {
@@ -68,6 +68,7 @@ impl Table {
             Which::Number(number) => numbered(*number),
             Which::Default => numbered(1),
             Which::Auto => {
+                let mut usable = self.partitions.iter().filter(usable);
                 let first = usable.clone().next();
                 let chosen = usable.find(|partition| partition.is_bootable()).or(first);
                 chosen.map(Some).ok_or(ChoiceError::NoneUsable)

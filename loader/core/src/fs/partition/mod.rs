@@ -11,11 +11,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use hal::{BlockDevice, BlockIdx};
+use hal::BlockIdx;
 use thiserror::Error;
 
 use super::fat;
-use super::volume::{BLOCK, Volume, VolumeError, Watch};
+use super::volume::{BLOCK, Volume, VolumeError};
 
 pub use choose::{ChoiceError, Which};
 
@@ -86,18 +86,6 @@ pub struct Partition {
 }
 
 impl Partition {
-    /// The volume that it is.
-    ///
-    /// # Errors
-    /// [`VolumeError::NoMedium`], [`VolumeError::BeyondMedium`].
-    pub fn volume<'a>(
-        &self,
-        device: &'a mut dyn BlockDevice,
-        watch: &'a mut dyn Watch,
-    ) -> Result<Volume<'a>, VolumeError> {
-        Volume::new(device, watch, (self.start, self.blocks))
-    }
-
     /// The block behind its last one.
     fn end(&self) -> u64 {
         self.start.get().saturating_add(self.blocks)

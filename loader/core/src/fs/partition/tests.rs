@@ -134,18 +134,15 @@ fn places_that_cannot_be_are_told() {
         "Partitions 1 and 2 overlap at block 29.",
     ];
     assert_eq!(disk.warnings(), expected);
-    let (table, mut watch) = (disk.read().unwrap(), Unwatched);
-    let mut device = FakeDisk::new(disk.0);
-    assert_eq!(
-        table
-            .partition(3)
-            .unwrap()
-            .volume(&mut device, &mut watch)
-            .unwrap()
-            .blocks(),
-        10
-    );
-    assert!(table.partition(4).unwrap().volume(&mut device, &mut watch).is_err());
+    let (table, mut device) = (disk.read().unwrap(), FakeDisk::new(disk.0));
+    let mut blocks = |number| {
+        let partition = table.partition(number).unwrap();
+        let mut watch = Unwatched;
+        let volume = Volume::new(&mut device, &mut watch, (partition.start, partition.blocks));
+        volume.map(|volume| volume.blocks())
+    };
+    assert_eq!(blocks(3), Ok(10));
+    assert!(blocks(4).is_err());
 }
 
 #[test]
