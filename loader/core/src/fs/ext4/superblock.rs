@@ -6,7 +6,7 @@ use alloc::string::String;
 use crc::{CRC_32_ISCSI, Crc};
 use thiserror::Error;
 
-use super::super::field::{bytes, le16, le32, put};
+use super::super::field::{bytes, hyphenated, le16, le32, put};
 
 /// Where the superblock is on the volume, and how long it is.
 pub(super) const AT: u64 = 1024;
@@ -267,15 +267,4 @@ fn groups(blocks: u64, group: u32) -> Result<u64, SuperblockError> {
 fn label(padded: &[u8; 16]) -> String {
     let len = padded.iter().position(|byte| *byte == 0).unwrap_or(padded.len());
     String::from_utf8_lossy(padded.get(..len).unwrap_or_default()).into_owned()
-}
-
-fn hyphenated(uuid: &[u8; 16]) -> String {
-    let mut text = String::new();
-    for (at, byte) in uuid.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push_str(&format!("{byte:02x}"));
-    }
-    text
 }

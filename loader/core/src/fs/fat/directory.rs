@@ -9,7 +9,7 @@ use embedded_sdmmc::Attributes;
 use embedded_sdmmc::fat::OnDiskDirEntry;
 use hal::block::BLOCK_SIZE;
 
-use super::super::field::bytes;
+use super::super::field::{bytes, utf16};
 use super::super::volume::BLOCK;
 use super::FatError;
 use super::bpb::{ENTRY_SIZE, Width};
@@ -115,7 +115,7 @@ impl LongName {
     /// The name and its first slot, if all pieces are there and belong to `short`.
     fn take(&mut self, short: &Short) -> Option<(String, u32)> {
         let first = self.first.take().filter(|_| self.next == 0)?;
-        let name = name::long(&self.units);
+        let name = utf16(self.units.iter().copied());
         (self.checksum == name::checksum(short) && !name.is_empty()).then_some((name, first))
     }
 }

@@ -63,14 +63,6 @@ pub(super) fn checksum(short: &Short) -> u8 {
         .fold(0_u8, |sum, byte| sum.rotate_right(1).wrapping_add(*byte))
 }
 
-/// The text of UTF-16 units up to a zero; what is not UTF-16, as U+FFFD.
-pub(super) fn long(units: &[u16]) -> String {
-    let units = units.iter().copied().take_while(|unit| *unit != 0);
-    char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
-}
-
 /// How a new entry is called.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct NewName {

@@ -2,13 +2,13 @@
 //! disk.
 
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use hal::BlockIdx;
 
-use super::super::field::{bytes, le16, le32, le64, put};
+use super::super::field::{bytes, le16, le32, le64, put, utf16};
 use super::super::volume::{BLOCK, Volume, VolumeError};
 use super::{GptFault, Guid, Kind, Partition, PartitionError, Scheme, Table, byte_count};
 
@@ -167,23 +167,15 @@ fn partition(number: u32, entry: &[u8]) -> Option<Partition> {
         return None;
     }
     let attributes = le64(entry, 48);
+    let units = entry.get(56..128).unwrap_or_default();
     Some(Partition {
         number,
         start: BlockIdx(first),
         blocks: last.saturating_sub(first).saturating_add(1),
-        name: name(entry.get(56..128).unwrap_or_default()),
+        name: utf16(units.chunks_exact(2).map(|unit| le16(unit, 0))),
         kind: Kind::Gpt(kind),
         uuid: Guid(bytes(entry, 16)).to_string(),
         bootable: attributes & LEGACY_BOOT != 0,
         attributes,
     })
-}
-
-/// UTF-16 up to a zero; what is not, as U+FFFD.
-fn name(units: &[u8]) -> String {
-    let units = units.chunks_exact(2).map(|unit| le16(unit, 0));
-    let units = units.take_while(|unit| *unit != 0);
-    char::decode_utf16(units)
-        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
-        .collect()
 }

@@ -15,6 +15,7 @@ use hal::BlockIdx;
 use thiserror::Error;
 
 use super::fat;
+use super::field::{hyphenated, put};
 use super::volume::{BLOCK, Volume, VolumeError};
 
 pub use choose::{ChoiceError, Which};
@@ -36,14 +37,10 @@ pub struct Guid(pub [u8; 16]);
 
 impl fmt::Display for Guid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let order = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
-        for (place, from) in order.into_iter().enumerate() {
-            if matches!(place, 4 | 6 | 8 | 10) {
-                f.write_str("-")?;
-            }
-            write!(f, "{:02x}", self.0.get(from).unwrap_or(&0))?;
-        }
-        Ok(())
+        let [a, b, c, d, e, g, h, i, ..] = self.0;
+        let mut ordered = self.0;
+        put(&mut ordered, 0, &[d, c, b, a, g, e, i, h]);
+        f.write_str(&hyphenated(&ordered))
     }
 }
 
