@@ -1,8 +1,8 @@
 //! Directories: entries of 32 bytes, of which a name may have several.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec;
-use alloc::vec::Vec;
 use core::ops::{ControlFlow, Range};
 
 use embedded_sdmmc::Attributes;
@@ -228,11 +228,11 @@ pub(super) fn slots(blocks: &[(u64, u64)]) -> u32 {
 }
 
 /// The short names of a directory.
-pub(super) fn short_names(disk: &mut Disk<'_>, blocks: &[(u64, u64)]) -> Result<Vec<Short>, FatError> {
-    let mut names = Vec::new();
+pub(super) fn short_names(disk: &mut Disk<'_>, blocks: &[(u64, u64)]) -> Result<BTreeSet<Short>, FatError> {
+    let mut names = BTreeSet::new();
     disk.read_directory(blocks, &mut |slot| {
         if let Slot::Found(found) = slot {
-            names.push(found.short);
+            names.insert(found.short);
         }
         ControlFlow::Continue(())
     })?;

@@ -1,5 +1,6 @@
 //! Names: 8.3 in capitals, and long ones in UTF-16 (Microsoft FAT specification, sections 6 and 7).
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -73,14 +74,14 @@ pub(super) struct NewName {
     pub(super) long: Vec<[u8; 32]>,
 }
 
-/// A new name, in a directory that has these short names.
-pub(super) fn new(name: &str, taken: &[Short]) -> Result<NewName, FatError> {
+/// A new name, in a directory whose short names `taken` finds out if they matter.
+pub(super) fn new(name: &str, taken: impl FnOnce() -> Result<BTreeSet<Short>, FatError>) -> Result<NewName, FatError> {
     check(name)?;
     if let Some((short, flags)) = plain(name) {
         let long = Vec::new();
         return Ok(NewName { short, flags, long });
     }
-    let short = alias(name, taken).ok_or_else(|| wrong(name, "the directory has no short name left for it"))?;
+    let short = alias(name, &taken()?).ok_or_else(|| wrong(name, "the directory has no short name left for it"))?;
     Ok(NewName {
         short,
         flags: 0,
@@ -137,7 +138,7 @@ fn padded(base: &[u8], extension: &[u8]) -> Short {
 }
 
 /// A short name for a long one, with a number behind `~`, that is not taken.
-fn alias(name: &str, taken: &[Short]) -> Option<Short> {
+fn alias(name: &str, taken: &BTreeSet<Short>) -> Option<Short> {
     let (base, extension) = name
         .rsplit_once('.')
         .filter(|(base, _)| !base.is_empty())

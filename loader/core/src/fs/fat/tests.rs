@@ -1,3 +1,4 @@
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
@@ -8,7 +9,7 @@ use hal::fakes::{DiskAccess, FakeDisk};
 
 use super::super::field::{le32, put};
 use super::super::{FileSystem, FsError, Unwatched, Volume, mount};
-use super::name;
+use super::{FatError, name};
 
 /// Where things are on the small file systems of these tests: one sector per cluster.
 struct Image {
@@ -387,21 +388,33 @@ fn short_names_are_shown_as_other_systems_do() {
 
 #[test]
 fn new_names_get_short_ones_that_are_free() {
-    let mut taken = Vec::new();
+    let mut taken = BTreeSet::new();
     for expected in ["LONGNA~1TXT", "LONGNA~2TXT", "LONGNA~3TXT"] {
-        let new = name::new("long name.of.file.txt", &taken).unwrap();
+        let new = name::new("long name.of.file.txt", || Ok(taken.clone())).unwrap();
         assert_eq!(new.short.escape_ascii().to_string(), expected);
         assert_eq!(new.long.len(), 2);
-        taken.push(new.short);
+        taken.insert(new.short);
     }
-    for number in 4..=99_u32 {
-        let tail = format!("~{number}");
-        let mut short = *b"LONGNAMETXT";
-        short[8 - tail.len()..8].copy_from_slice(tail.as_bytes());
-        taken.push(short);
+    // A directory can have no more than 65536 entries.
+    for (used, expected) in [(4..=99, "LONG~100TXT"), (100..=65_535, "LO~65536TXT")] {
+        for number in used {
+            let tail = format!("~{number}");
+            let mut short = *b"LONGNAMETXT";
+            short[8 - tail.len()..8].copy_from_slice(tail.as_bytes());
+            taken.insert(short);
+        }
+        let new = name::new("long name.txt", || Ok(taken.clone())).unwrap();
+        assert_eq!(new.short.escape_ascii().to_string(), expected);
     }
-    let new = name::new("long name.txt", &taken).unwrap();
-    assert_eq!(new.short.escape_ascii().to_string(), "LONG~100TXT");
+}
+
+#[test]
+fn who_needs_no_other_name_does_not_ask_for_those_that_are_taken() {
+    let asked = || -> Result<_, FatError> { panic!("the directory is read for nothing") };
+    let new = name::new("boot.scr", asked).unwrap();
+    assert_eq!((&new.short, new.long.len()), (b"BOOT    SCR", 0));
+    // Nor does a name that cannot be.
+    assert!(name::new("A:", asked).is_err());
 }
 
 #[test]

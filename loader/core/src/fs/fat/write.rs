@@ -207,8 +207,11 @@ impl Fat<'_> {
 
     /// The entries of a new name, without size and cluster.
     fn new_entry(&mut self, parent: Place, name: &str) -> Result<Vec<[u8; 32]>, FsError> {
-        let blocks = self.disk.directory(parent, name)?;
-        let new = name::new(name, &short_names(&mut self.disk, &blocks)?)?;
+        let disk = &mut self.disk;
+        let new = name::new(name, || {
+            let blocks = disk.directory(parent, name)?;
+            short_names(disk, &blocks)
+        })?;
         let mut entries = new.long;
         entries.push(short_entry(&new.short, Attributes::ARCHIVE, new.flags));
         Ok(entries)
