@@ -32,7 +32,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         ""
     };
     let (kind, label, uuid) = disk::with_files(context, &selector, kind, |files, _| {
-        Ok((files.version(), files.label().to_string(), files.uuid().to_string()))
+        Ok((files.version(), files.label()?, files.uuid().to_string()))
     })?;
     let device = disk::parts(context, selector.interface, selector.device)?.device;
     let medium = device.medium().map_or_else(|| describe(&Medium::default()), describe);

@@ -68,7 +68,10 @@ pub trait FileSystem {
     fn version(&self) -> &'static str;
 
     /// The name that somebody gave it; empty if nobody did.
-    fn label(&self) -> &str;
+    ///
+    /// # Errors
+    /// [`FsError`], of the medium alone.
+    fn label(&mut self) -> Result<String, FsError>;
 
     /// Its identifier, as text.
     fn uuid(&self) -> &str;

@@ -316,8 +316,8 @@ impl FileSystem for Ext4<'_> {
         "ext4"
     }
 
-    fn label(&self) -> &str {
-        &self.superblock.label
+    fn label(&mut self) -> Result<String, FsError> {
+        Ok(self.superblock.label.clone())
     }
 
     fn uuid(&self) -> &str {

@@ -119,7 +119,7 @@ fn the_image_made_by_hand_is_good() {
     image
         .with(|fs| {
             assert_eq!(
-                (fs.label(), fs.uuid()),
+                (fs.label().unwrap().as_str(), fs.uuid()),
                 ("label", "5a5a5a5a-5a5a-5a5a-5a5a-5a5a5a5a5a5a")
             );
             assert_eq!(fs.open("file").unwrap().pieces(), 2);

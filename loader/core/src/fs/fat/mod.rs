@@ -112,8 +112,6 @@ pub enum FatError {
 /// A FAT file system.
 pub struct Fat<'a> {
     disk: Disk<'a>,
-    label: String,
-    uuid: String,
 }
 
 /// A directory: its first cluster, or `None` for the root.
@@ -133,22 +131,11 @@ impl<'a> Fat<'a> {
     /// The file system whose boot sector is `sector`.
     ///
     /// # Errors
-    /// [`FatError::BootSector`]; [`FatError::Volume`].
+    /// [`FatError::BootSector`].
     pub(super) fn mount(volume: Volume<'a>, sector: &[u8; 512]) -> Result<Self, FatError> {
         let geometry = bpb::read(sector, volume.blocks())?;
-        let (mut label, uuid) = (geometry.label.clone(), geometry.uuid.clone());
-        let mut disk = Disk::new(volume, geometry);
-        // Its name in the root directory is the one that people change. A damaged root is told when something is looked up.
-        if let Ok(root) = disk.directory(None, "/") {
-            disk.read_directory(&root, &mut |slot| match slot {
-                Slot::Found(found) if found.is_label() => {
-                    label = bpb::label(&found.short);
-                    ControlFlow::Break(())
-                }
-                _ => ControlFlow::Continue(()),
-            })?;
-        }
-        Ok(Self { disk, label, uuid })
+        let disk = Disk::new(volume, geometry);
+        Ok(Self { disk })
     }
 
     /// Follows a path. `..` goes back to where the path came from, whatever the directory says.
@@ -199,12 +186,27 @@ impl FileSystem for Fat<'_> {
         }
     }
 
-    fn label(&self) -> &str {
-        &self.label
+    /// Its name in the root directory is the one that people change; the boot sector has one too.
+    fn label(&mut self) -> Result<String, FsError> {
+        let mut label = self.disk.geometry.label.clone();
+        let root = match self.disk.directory(None, "/") {
+            Err(FatError::Volume(error)) => return Err(error.into()),
+            // A damaged root is told when something is looked up.
+            Err(_) => return Ok(label),
+            Ok(root) => root,
+        };
+        self.disk.read_directory(&root, &mut |slot| match slot {
+            Slot::Found(found) if found.is_label() => {
+                label = bpb::label(&found.short);
+                ControlFlow::Break(())
+            }
+            _ => ControlFlow::Continue(()),
+        })?;
+        Ok(label)
     }
 
     fn uuid(&self) -> &str {
-        &self.uuid
+        &self.disk.geometry.uuid
     }
 
     fn warnings(&self) -> &[String] {

@@ -5,10 +5,11 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
+use hal::block::BlockFault;
 use hal::fakes::{DiskAccess, FakeDisk};
 
 use super::super::field::{le32, put};
-use super::super::{FileSystem, FsError, Unwatched, Volume, mount};
+use super::super::{FileSystem, FsError, Unwatched, Volume, VolumeError, mount};
 use super::{FatError, name};
 
 /// Where things are on the small file systems of these tests: one sector per cluster.
@@ -323,6 +324,26 @@ fn directories_that_loop_are_told() {
             .open("x")
             .contains("the chain of 'x' goes on behind 4096 clusters")
     );
+}
+
+#[test]
+fn the_root_is_read_for_the_label_when_somebody_asks() {
+    for wide in [true, false] {
+        let mut image = with_file(wide);
+        image.entry(1, b"CARD       ", (0x08, 0, 0));
+        assert_eq!(image.with(|fs| fs.label()), Ok(Ok("CARD".into())));
+        let (mut disk, mut watch) = (FakeDisk::new(image.bytes.clone()), Unwatched);
+        let root = u64::try_from(image.root() / 512).unwrap();
+        disk.break_blocks(root..root + 1, BlockFault::Crc);
+        let mut fs = mount(Volume::whole(&mut disk, &mut watch).unwrap()).unwrap();
+        let error = fs.label().unwrap_err();
+        assert!(matches!(error.volume(), Some(VolumeError::Device(_))), "{error}");
+    }
+    // Where the medium is sound and the root is not, there is what the boot sector says.
+    let mut image = empty(true);
+    put(&mut image.bytes, 66, b"\x29\0\0\0\0BOOT       ");
+    image.link(2, 0);
+    assert_eq!(image.with(|fs| fs.label()), Ok(Ok("BOOT".into())));
 }
 
 /// An entry with a piece of a long name.
