@@ -10,6 +10,7 @@ use crate::console::Terminal;
 use crate::context::{Args, CommandError, Context};
 use crate::fs::{self, ChoiceError, FileSystem, Partition, Table, Volume, VolumeError, Watch, Which};
 use crate::memory::Memory;
+use crate::shell::number::hexadecimal;
 use crate::source::SourceError;
 
 /// The interfaces that there are commands for.
@@ -56,8 +57,8 @@ impl Selector {
         let bad = format!("** Bad device specification {interface} {device} **");
         let known = INTERFACES.into_iter().find(|known| known.word() == interface);
         let known = known.ok_or_else(|| failed(interface, &text, &bad, "the interfaces are mmc and virtio"))?;
-        let number = u32::from_str_radix(device, 16).ok();
-        let number = number.ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
+        let number =
+            number(device).ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
         if number >= context.storage.count(known) {
             return Err(failed(interface, &text, &bad, &context.storage.there_are(known)));
         }
@@ -116,8 +117,15 @@ fn part_of(interface: &str, text: &str, part: &str) -> Result<Which, CommandErro
         return Ok(Which::Auto);
     }
     let bad = format!("** Bad partition specification {interface} {text} **");
-    let number = u32::from_str_radix(part, 16).map(Which::Number);
-    number.map_err(|_| failed(interface, text, &bad, "a partition is a hexadecimal number, or auto"))
+    let number = number(part).map(Which::Number);
+    number.ok_or_else(|| failed(interface, text, &bad, "a partition is a hexadecimal number, or auto"))
+}
+
+/// The number of a device or a partition: hexadecimal, with `0x` in front or without, as `part number` prints it.
+pub(super) fn number(word: &str) -> Option<u32> {
+    // A prefix that stands there twice is read elsewhere with a warning; nothing writes a number of these so.
+    let number = hexadecimal(word).ok().filter(|number| !number.doubled_prefix);
+    number.and_then(|number| u32::try_from(number.value).ok())
 }
 
 /// U-Boot's two lines for a volume that is not there, and why.

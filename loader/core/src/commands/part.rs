@@ -70,8 +70,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 /// The partition that a word means: by its number in hexadecimal, or by its name.
 fn find(context: &mut Context, (interface, device): (&str, &str), part: &str) -> Result<Partition, CommandError> {
     let mut selector = Selector::parse(context, interface, Some(device))?;
-    selector.which = match u32::from_str_radix(part, 16) {
-        Ok(number) if number > 0 => Which::Number(number),
+    selector.which = match disk::number(part) {
+        Some(number) if number > 0 => Which::Number(number),
         _ => Which::Name(String::from(part).into()),
     };
     disk::partition(context, &selector)

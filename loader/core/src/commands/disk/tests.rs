@@ -83,6 +83,50 @@ Couldn't find partition virtio 1: its partitions are 1, 2
     );
 }
 
+/// `part number` prints `0x2`, and scripts hand that on.
+#[test]
+fn numbers_may_have_their_prefix() {
+    let mut bench = bench(&[mbr(), mbr()]);
+    bench.dialogue(
+        "\
+=> part number virtio 1 2 n; echo $n; part start virtio 1 $n
+0x2
+48
+=> part start virtio 0x1 0X2; part start virtio 0:0x2 02
+48
+48
+=> part type virtio 0:0x2; part type virtio 0x0:1; part type virtio 0x1:0x2
+83
+0c
+83
+=> part type virtio 0:+1
+** Bad partition specification virtio 0:+1 **
+Couldn't find partition virtio 0:+1: a partition is a hexadecimal number, or auto
+=> part type virtio +0:1
+** Bad device specification virtio +0 **
+Couldn't find partition virtio +0:1: the device is no hexadecimal number
+=> part start virtio 0 +1
+Could not find \"+1\" partition
+Couldn't find partition virtio 0: its partitions are 1, 2
+",
+    );
+    for word in [
+        "",
+        "0x",
+        "0x0x1",
+        "-1",
+        "+1",
+        " 1",
+        "1 ",
+        "100000000",
+        "0x100000000",
+        "g",
+    ] {
+        assert_eq!(super::number(word), None, "{word}");
+    }
+    assert_eq!(super::number("0xffffffff"), Some(u32::MAX));
+}
+
 #[test]
 fn what_names_no_volume_is_told() {
     bench(&[mbr()]).dialogue(
