@@ -170,9 +170,14 @@ impl Context {
     /// Prints a line, or several. The console cannot fail, so neither can this. A word in it may come from a script, a server or a file:
     /// control characters other than line ends and tabs are shown escaped, so that none steers the terminal.
     pub fn say(&mut self, line: fmt::Arguments<'_>) {
-        // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
-        let _ = fmt::Write::write_fmt(&mut Visible(&mut self.terminal), line);
+        self.say_part(line);
         self.terminal.write_bytes(b"\r\n");
+    }
+
+    /// As [`Context::say`], but the line goes on.
+    pub fn say_part(&mut self, part: fmt::Arguments<'_>) {
+        // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
+        let _ = fmt::Write::write_fmt(&mut Visible(&mut self.terminal), part);
     }
 
     /// Sets a variable as `setenv` does, or unsets it: its flags hold, and say so with U-Boot's words.

@@ -5,12 +5,16 @@ use alloc::string::String;
 use alloc::vec;
 
 use super::Command;
+use super::access::check_interrupt;
 use super::disk::{self, Selector};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::source::SourceError;
 
 /// The longest file that is printed, in bytes.
 const MOST: u64 = 1 << 20;
+
+/// How many characters of a line are printed between two looks for Ctrl-C.
+const PIECE: usize = 1024;
 
 pub(crate) const COMMAND: Command = Command {
     name: "cat",
@@ -36,12 +40,29 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         files.read(&file, 0, &mut bytes)?;
         Ok(bytes)
     })?;
-    let text = String::from_utf8_lossy(&bytes);
-    for line in text.lines() {
-        if context.terminal.interrupted() {
-            return Err(CommandError::Interrupted);
-        }
-        context.say(format_args!("{line}"));
-    }
+    show(context, &String::from_utf8_lossy(&bytes))?;
     Ok(Status::Success)
 }
+
+fn show(context: &mut Context, text: &str) -> Result<(), CommandError> {
+    for line in text.lines() {
+        let mut rest = line;
+        check_interrupt(context)?;
+        while let Some((piece, behind)) = piece(rest) {
+            context.say_part(format_args!("{piece}"));
+            check_interrupt(context)?;
+            rest = behind;
+        }
+        context.say(format_args!("{rest}"));
+    }
+    Ok(())
+}
+
+/// The first piece of a line, and what is behind it; `None` if the line is not longer than one.
+fn piece(line: &str) -> Option<(&str, &str)> {
+    let (end, _) = line.char_indices().nth(PIECE)?;
+    line.split_at_checked(end)
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::ops::ControlFlow;
 
 use super::Command;
+use super::access::check_interrupt;
 use super::disk::{self, Selector};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::fs::{Entry, EntryKind};
@@ -62,18 +63,20 @@ fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
         Ok(files.warnings().to_vec())
     })?;
     for warning in warnings {
+        check_interrupt(context)?;
         context.say(format_args!("{warning}"));
     }
-    show(context, &entries);
+    show(context, &entries)?;
     if more {
         context.say(format_args!("There are more; the first {MOST} are shown."));
     }
     Ok(Status::Success)
 }
 
-fn show(context: &mut Context, entries: &[Entry]) {
+fn show(context: &mut Context, entries: &[Entry]) -> Result<(), CommandError> {
     let mut directories = 0_usize;
     for Entry { name, kind, size } in entries {
+        check_interrupt(context)?;
         match kind {
             EntryKind::Directory => {
                 directories = directories.saturating_add(1);
@@ -86,4 +89,8 @@ fn show(context: &mut Context, entries: &[Entry]) {
     }
     let files = entries.len().saturating_sub(directories);
     context.say(format_args!("\n{files} file(s), {directories} dir(s)\n"));
+    Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use hal::block::BlockInterface;
 
+use super::access::check_interrupt;
 use super::disk;
 use crate::context::{CommandError, Context};
 use crate::fs::{Kind, Partition, Scheme, Table};
@@ -23,14 +24,15 @@ pub(super) fn print(context: &mut Context, interface: BlockInterface, number: u3
     context.say(format_args!(
         "\nPartition Map for {word} device {number:x}  --   Partition Type: {scheme}\n"
     ));
-    rows(context, &table);
+    rows(context, &table)?;
     for warning in &table.warnings {
+        check_interrupt(context)?;
         context.say(format_args!("{warning}"));
     }
     Ok(())
 }
 
-fn rows(context: &mut Context, table: &Table) {
+fn rows(context: &mut Context, table: &Table) -> Result<(), CommandError> {
     match table.scheme {
         Scheme::Gpt => context.say(format_args!(
             "Part\tStart LBA\tEnd LBA\t\tName\n\tAttributes\n\tType GUID\n\tPartition GUID"
@@ -38,6 +40,7 @@ fn rows(context: &mut Context, table: &Table) {
         _ => context.say(format_args!("Part\tStart Sector\tNum Sectors\tUUID\t\tType")),
     }
     for partition in &table.partitions {
+        check_interrupt(context)?;
         let Partition {
             number,
             start,
@@ -67,4 +70,5 @@ fn rows(context: &mut Context, table: &Table) {
             }
         }
     }
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! A machine at whose console tests type.
 
 pub(crate) mod disks;
+mod stopper;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -14,6 +15,8 @@ use crate::console::{Repl, Terminal};
 use crate::context::{CommandResult, Context, Status};
 use crate::memory::Memory;
 use crate::storage::Storage;
+
+use stopper::Stopper;
 
 /// First address of the RAM.
 pub(crate) const RAM: u64 = 0x4000_0000;
@@ -106,10 +109,25 @@ impl Bench {
 
     /// Runs one command, its words blank-separated, when Ctrl-C was typed just before.
     pub(crate) fn interrupted(&mut self, line: &str) -> CommandResult {
+        self.wire.type_in("\x03");
+        self.run(line)
+    }
+
+    /// Runs one command, its words blank-separated, at a console where Ctrl-C is typed once `text` stands there.
+    pub(crate) fn interrupted_at(&mut self, text: &'static str, line: &str) -> CommandResult {
+        self.stop_at(text);
+        self.run(line)
+    }
+
+    /// Has Ctrl-C typed once `text` stands at the console.
+    pub(crate) fn stop_at(&mut self, text: &'static str) {
+        self.context.terminal = Terminal::new(Box::new(Stopper::new(self.wire.clone(), text)));
+    }
+
+    fn run(&mut self, line: &str) -> CommandResult {
         let words: Vec<String> = line.split(' ').map(String::from).collect();
         let name = words.first().and_then(|word| word.split('.').next());
         let command = self.context.commands.iter().find(|command| Some(command.name) == name);
-        self.wire.type_in("\x03");
         (command.unwrap().run)(&mut self.context, &words)
     }
 

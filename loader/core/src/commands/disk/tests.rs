@@ -9,6 +9,7 @@ use hal::block::BlockFault;
 use hal::fakes::{DiskAccess, FakeDisk};
 
 use crate::commands::testing::Bench;
+use crate::context::CommandError;
 use crate::storage::Storage;
 
 /// A disk with an MBR: partition 1 is bootable, FAT by its type, 64 blocks at block 8; 2 is Linux's, 32 blocks at block 72; their first bytes
@@ -288,7 +289,26 @@ fake-disk, block 72: the data arrives damaged (CRC), time and again
 fn ctrl_c_ends_it() {
     let mut bench = bench(&[mbr()]);
     let result = bench.interrupted("read virtio 0:1 40200000 0 1");
-    assert_eq!(result, Err(crate::context::CommandError::Interrupted));
+    assert_eq!(result, Err(CommandError::Interrupted));
+}
+
+#[test]
+fn ctrl_c_and_the_pager_end_a_table() {
+    let mut bench = bench(&[mbr()]);
+    for line in ["part list virtio 0", "virtio part 0"] {
+        let result = bench.interrupted_at("-01\t", line);
+        assert_eq!(result, Err(CommandError::Interrupted), "{line}");
+        let output = bench.wire.take_output();
+        assert!(
+            output.ends_with("  1\t8         \t64        \t12345678-01\t0c Boot\r\n"),
+            "{output}"
+        );
+    }
+    let mut paged = self::bench(&[mbr()]);
+    paged.context.env.set("pager", "6").unwrap();
+    let output = paged.type_in("part list virtio 0\rq");
+    assert!(output.contains("-01") && !output.contains("-02"), "{output}");
+    assert!(output.ends_with("<INTERRUPT>\n=> "), "{output}");
 }
 
 #[test]
