@@ -3,6 +3,7 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::parse::leading;
 use super::{Error, MAX_OVERLAYS, Place};
 
 /// Something that may be started. Paths are as they stand in the file.
@@ -60,8 +61,8 @@ impl Label {
                 return Ok(Taken::Yes);
             }
             "localboot" => {
-                // What is no number is 0, as for U-Boot.
-                self.local_boot = Some(value.map_or(0, |value| value.parse().unwrap_or_default()));
+                // What begins with no number is 0, as for U-Boot.
+                self.local_boot = Some(value.and_then(leading).unwrap_or_default());
                 return Ok(Taken::Yes);
             }
             "kernel" | "linux" | "fit" | "append" | "initrd" | "fdt" | "devicetree" | "fdtdir" | "devicetreedir"
@@ -92,7 +93,8 @@ impl Label {
             "fdtoverlays" | "devicetree-overlay" if self.overlays.is_empty() => {
                 self.overlays = overlays(value, place)?;
             }
-            "ipappend" => self.ip_append = value.parse().unwrap_or_default(),
+            // What begins with no number is 0, as for U-Boot.
+            "ipappend" => self.ip_append = leading(value).unwrap_or_default().cast_unsigned(),
             "kernel" | "linux" | "fit" => {
                 let (path, configuration) = match value.find('#').and_then(|at| value.split_at_checked(at)) {
                     Some((path, configuration)) => (path, Some(configuration.to_string())),

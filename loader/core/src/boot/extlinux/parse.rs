@@ -98,12 +98,12 @@ impl Parser {
             ("include", Some(path)) => return self.include(path, place, include),
             ("label", name) => return self.label(name, place),
             ("default" | "ontimeout", Some(name)) => self.menu.default = Some(name.to_string()),
-            ("timeout", Some(tenths)) => match tenths.parse() {
-                Ok(tenths) => self.menu.timeout = tenths,
-                Err(_) => self.skipped("timeout, which wants a number of tenths of a second", place),
+            ("timeout", Some(text)) => match leading(text).and_then(|tenths| u32::try_from(tenths).ok()) {
+                Some(tenths) => self.menu.timeout = tenths,
+                None => self.skipped("timeout, which wants a number of tenths of a second", place),
             },
             // A 0 takes nothing back of what another line asks for.
-            ("prompt", Some(flag)) => self.menu.prompt |= flag.parse().is_ok_and(|flag: u64| flag != 0),
+            ("prompt", Some(flag)) => self.menu.prompt |= leading(flag).is_some_and(|flag| flag != 0),
             ("say", text) => self.menu.note(text.unwrap_or_default().to_string()),
             ("include" | "default" | "ontimeout" | "timeout" | "prompt", None) => self.no_value(&key, place),
             (_, value) => return self.label_key(&key, value, place),
@@ -189,4 +189,22 @@ fn key_and_value(line: &str) -> (Option<String>, Option<&str>) {
     let value = value.trim_start();
     let value = (!value.is_empty() && !value.starts_with('#')).then_some(value);
     (Some(key.to_ascii_lowercase()), value)
+}
+
+/// The number that `text` begins with, whatever stands behind it: decimal, or hexadecimal after `0x`, as U-Boot reads one. `None` if it
+/// begins with none; what is too large is the largest that there is.
+pub(super) fn leading(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let hexadecimal = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (radix, digits) = hexadecimal.map_or((10, digits), |digits| (16, digits));
+    let mut digits = digits.chars().map_while(|digit| digit.to_digit(radix)).peekable();
+    digits.peek()?;
+    let value = digits.fold(0_i64, |value, digit| {
+        value.saturating_mul(i64::from(radix)).saturating_add(i64::from(digit))
+    });
+    Some(if text.starts_with('-') {
+        value.saturating_neg()
+    } else {
+        value
+    })
 }

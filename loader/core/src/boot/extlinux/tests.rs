@@ -157,7 +157,35 @@ fn numbers_are_read_as_u_boot_reads_them() {
     assert_eq!(label("localboot x").local_boot, Some(0));
     assert_eq!(label("ipappend 3").ip_append, 3);
     assert_eq!(label("ipappend x").ip_append, 0);
+    assert_eq!(label("ipappend -1").ip_append, u64::MAX);
     assert!(label("kaslrseed").kaslr_seed);
+}
+
+/// U-Boot takes the number that the rest of the line begins with, and no notice of what follows.
+#[test]
+fn what_follows_a_number_is_ignored() {
+    assert_eq!(menu("timeout 50 #x").timeout, 50);
+    assert_eq!(menu("timeout 50 tenths").timeout, 50);
+    assert_eq!(menu("timeout 010").timeout, 10);
+    assert_eq!(menu("timeout 0x10").timeout, 16);
+    assert!(menu("prompt 1 # shown").prompt);
+    assert!(menu("prompt 2x").prompt);
+    assert!(!menu("prompt 0 1").prompt);
+    assert_eq!(label("localboot -1 x").local_boot, Some(-1));
+    assert_eq!(label("localboot 1#").local_boot, Some(1));
+    assert_eq!(label("localboot - 1").local_boot, Some(0));
+    assert_eq!(label("ipappend 3 x").ip_append, 3);
+}
+
+#[test]
+fn numbers_that_are_too_large_do_not_wrap() {
+    let digits = "9".repeat(40);
+    assert_eq!(label(&format!("localboot {digits}")).local_boot, Some(i64::MAX));
+    assert_eq!(label(&format!("localboot -{digits}")).local_boot, Some(-i64::MAX));
+    for timeout in ["4294967296", "-1", "-", "0x", "+1", "#1", &digits] {
+        let menu = menu(&format!("timeout 7\ntimeout {timeout}"));
+        assert_eq!((menu.timeout, menu.notes.len()), (7, 1), "{timeout}");
+    }
 }
 
 #[test]
