@@ -185,6 +185,7 @@ pub const COMMANDS: &[Command] = &[
     save::FATWRITE,
     fdt::COMMAND,
     fpga::COMMAND,
+    fatinfo::FSINFO,
     fstype::COMMAND,
     fstype::FSUUID,
     go::COMMAND,

@@ -1,5 +1,6 @@
 //! Partition tables and file systems, on images that other people's tools make, and judged by them.
 
+mod commands;
 mod environment;
 mod ext4;
 mod fat;
