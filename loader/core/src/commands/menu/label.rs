@@ -15,6 +15,7 @@ use crate::context::{CommandError, CommandResult, Context, Status};
 use crate::image::detect;
 
 /// How it went with a label.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Ended {
     /// It was not started, and has said why: the next is tried.
     Skipped,

@@ -7,6 +7,9 @@ use alloc::vec::Vec;
 use hal::PhysAddr;
 use hal::fakes::FakeDisk;
 
+use super::super::disk::Selector;
+use super::super::origin::Origin;
+use super::label;
 use crate::boot::extlinux;
 use crate::commands::fit::tests::bootable;
 use crate::commands::start::tests::linux;
@@ -313,6 +316,32 @@ fn ctrl_c_at_the_menu_leaves_it() {
 fn ctrl_c_at_a_file_leaves_the_menu() {
     let mut bench = bench(TWO);
     assert_eq!(bench.interrupted(SYSBOOT), Err(CommandError::Interrupted));
+}
+
+/// Each file of a label that has all kinds of them: the label is not one that could not be started, after which the next is tried.
+#[test]
+fn ctrl_c_at_a_file_of_a_label_leaves_the_menu() {
+    let text =
+        "label one\nkernel /Image\ninitrd /initrd\nfdt /x.dtb\nfdtoverlays /1.dtbo /2.dtbo\nlabel two\nkernel /Image\n";
+    let menu = extlinux::parse("menu", text.as_bytes(), &mut |_| Ok(Vec::new())).unwrap();
+    let (first, second) = (overlay("first"), overlay("second"));
+    for file in ["/Image", "/initrd", "/x.dtb", "/1.dtbo", "/2.dtbo"] {
+        let mut bench = bench_with(text, &[("1.dtbo", &first), ("2.dtbo", &second)]);
+        let selector = Selector::parse(&bench.context, "virtio", Some("0:1")).unwrap();
+        let origin = Origin::volume(selector, "", "/menu");
+        bench.stop_at(file);
+        let result = label::start(&mut bench.context, &origin, (1, &menu.labels[0]));
+        assert_eq!(result, Err(CommandError::Interrupted), "{file}");
+        let output = bench.wire.take_output();
+        assert!(output.ends_with(&format!("Retrieving file: {file}\r\n")), "{output}");
+        assert_eq!(bench.jumps(), []);
+    }
+    let mut bench = self::bench(text);
+    bench.wire.type_in("\x03");
+    let selector = Selector::parse(&bench.context, "virtio", Some("0:1")).unwrap();
+    let origin = Origin::volume(selector, "", "/menu");
+    let result = label::start(&mut bench.context, &origin, (1, &menu.labels[0]));
+    assert_eq!(result, Err(CommandError::Interrupted));
 }
 
 #[test]
