@@ -46,23 +46,14 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 
 #[cfg(test)]
 mod tests {
-    use alloc::boxed::Box;
-    use alloc::vec::Vec;
-
-    use hal::BlockDevice;
     use hal::fakes::FakeDisk;
 
     use crate::commands::testing::Bench;
-    use crate::storage::Storage;
 
     #[test]
     fn reads_and_writes_are_counted() {
         let mut bench = Bench::new();
-        let disks: Vec<Box<dyn BlockDevice>> = Vec::from([
-            Box::new(FakeDisk::zeroed(64)) as Box<dyn BlockDevice>,
-            Box::new(FakeDisk::zeroed(64).as_card()),
-        ]);
-        bench.context.storage = Storage::new(disks);
+        bench.attach(&[FakeDisk::zeroed(64), FakeDisk::zeroed(64).as_card()]);
         bench.dialogue(
             "\
 => blkcache show
@@ -82,5 +73,22 @@ mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 ",
         );
         assert!(bench.enter("blkcache").starts_with("blkcache - "));
+    }
+    #[test]
+    fn each_device_has_its_own_number_and_counts() {
+        let mut bench = Bench::new();
+        bench.attach(&[
+            FakeDisk::zeroed(64),
+            FakeDisk::zeroed(64).as_card(),
+            FakeDisk::zeroed(64),
+        ]);
+        bench.dialogue(
+            "\
+=> read virtio 1:0 40200000 0 3; read mmc 0:0 40200000 0 2; write virtio 0:0 40200000 0 1; blkcache show
+virtio 0: 0 reads of 0 blocks, 1 writes of 1 blocks
+mmc 0: 1 reads of 2 blocks, 0 writes of 0 blocks
+virtio 1: 1 reads of 3 blocks, 0 writes of 0 blocks
+",
+        );
     }
 }

@@ -86,3 +86,40 @@ impl BlockDevice for Counted {
         self.device.shutdown();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::boxed::Box;
+
+    use hal::block::BlockFault;
+    use hal::fakes::FakeDisk;
+    use hal::{BlockDevice, BlockIdx, ReadPiece};
+
+    use super::{Counted, Statistics};
+
+    /// Also if one of them fails: the device was asked for all.
+    #[test]
+    fn each_piece_of_a_scattered_read_counts() {
+        let disk = FakeDisk::zeroed(64);
+        let mut device = Counted::new(Box::new(disk.clone()));
+        let expected = Statistics {
+            reads: 3,
+            blocks_read: 7,
+            ..Statistics::default()
+        };
+        for fails in [false, true] {
+            if fails {
+                disk.break_blocks(20..21, BlockFault::Crc);
+            }
+            let (mut one, mut two, mut four) = ([0; 512], [0; 1024], [0; 2048]);
+            let piece = |first, bytes| ReadPiece {
+                first: BlockIdx(first),
+                bytes,
+            };
+            let pieces = &mut [piece(8, &mut one[..]), piece(20, &mut two), piece(30, &mut four)];
+            let result = device.read_scattered(pieces, &mut || ());
+            assert_eq!(result.is_err(), fails);
+            assert_eq!(core::mem::take(&mut device.statistics), expected);
+        }
+    }
+}

@@ -233,6 +233,35 @@ Seq  Method       Uclass    Part  Name                      Filename
 }
 
 #[test]
+fn each_target_counts_once() {
+    let files: [(&str, &[u8]); 3] = [
+        ("boot.scr", b"echo"),
+        ("extlinux/", b""),
+        ("extlinux/extlinux.conf", MENU),
+    ];
+    let disk = partitioned(&[(true, &fat(&files))]);
+    let mut bench = bench(&[disk.clone(), disk]);
+    bench.dialogue(
+        "\
+=> bootflow scan virtio0 virtio0
+(2 bootflows)
+=> bootflow scan virtio1 virtio virtio0
+(4 bootflows)
+=> bootflow list dhcp dhcp pxe
+network: what its server has is seen when it is booted
+Seq  Method       Uclass    Part  Name                      Filename
+---  -----------  --------  ----  ------------------------  ----------------
+---  -----------  --------  ----  ------------------------  ----------------
+(0 bootflows)
+=> setenv boot_targets 'virtio0 virtio0'; bootflow scan
+(2 bootflows)
+",
+    );
+    bench.attach(&[partitioned(&[(true, &fat(&files))])]);
+    assert_eq!(bench.enter("bootflow scan virtio0 virtio"), "(2 bootflows)\n");
+}
+
+#[test]
 fn targets_come_from_the_variable() {
     let mut bench = bench(&[partitioned(&[(true, &fat(&[("boot.scr", b"echo booted")]))])]);
     bench.enter("setenv boot_targets 'qfw mmc0 virtio1 virtiox pxe virtio0 virtio'");
