@@ -63,7 +63,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         context.say(format_args!("*** Warning: no boot file name; using '{invented}'"));
     }
     let load = tftpboot::parse(context, args, Some(invented))?;
-    tftpboot::tftp(context, &load)
+    tftpboot::tftp(context, &load)?;
+    Ok(Status::Success)
 }
 
 /// Gets an address, and sets what the server gives.

@@ -7,7 +7,7 @@ use core::fmt::{self, Write};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use hal::{Clock, Instant, MacAddr, PhysAddr};
+use hal::{Clock, Instant, MacAddr, PhysAddr, Region};
 
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, Context};
@@ -224,10 +224,11 @@ pub(super) fn figures(terminal: &mut Terminal, size: u64, took: Duration) {
 }
 
 /// Says that a file has arrived, and sets `filesize` and `fileaddr`.
-pub(super) fn arrived(context: &mut Context, size: u64, address: PhysAddr) {
+pub(super) fn arrived(context: &mut Context, region: Region) {
+    let size = region.len();
     context.say(format_args!("Bytes transferred = {size} ({size:x} hex)"));
     context.env.set_hex("filesize", size);
-    context.env.set_hex("fileaddr", address.get());
+    context.env.set_hex("fileaddr", region.start().get());
 }
 
 /// How a command ends when the user stopped its transfer.

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use hal::PhysAddr;
 
 use super::disk::Selector;
-use super::start::{self, File};
+use super::start::File;
 use super::{load, network, tftpboot};
 use crate::context::{CommandError, Context};
 
@@ -58,11 +58,8 @@ impl Origin {
     pub(super) fn retrieve(&self, context: &mut Context, path: &str, address: PhysAddr) -> Result<File, CommandError> {
         let name = self.resolve(path);
         context.say(format_args!("Retrieving file: {name}"));
-        match &self.place {
-            Place::Volume(selector, kind) => {
-                let region = load::whole(context, (selector, kind), &name, address)?;
-                Ok(File { name, region })
-            }
+        let region = match &self.place {
+            Place::Volume(selector, kind) => load::whole(context, (selector, kind), &name, address)?,
             Place::Tftp => {
                 let server = network::server(&context.env, "serverip")?;
                 let load = tftpboot::Load {
@@ -70,11 +67,10 @@ impl Origin {
                     server,
                     file: name.clone(),
                 };
-                tftpboot::tftp(context, &load)?;
-                let missing = || CommandError::failed(format!("{name} is not at {address}, where it was loaded"));
-                start::file_at(context, address).ok_or_else(missing)
+                tftpboot::tftp(context, &load)?
             }
-        }
+        };
+        Ok(File { name, region })
     }
 }
 

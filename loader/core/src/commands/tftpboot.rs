@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use core::net::Ipv4Addr;
 use core::time::Duration;
 
-use hal::{Clock, PhysAddr};
+use hal::{Clock, PhysAddr, Region};
 
 use super::Command;
 use super::network::{self, Meter, Parts, Place, figures, not_set, print};
@@ -40,7 +40,8 @@ pub(super) struct Load {
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let load = parse(context, args, None)?;
-    tftp(context, &load)
+    tftp(context, &load)?;
+    Ok(Status::Success)
 }
 
 /// Reads `[loadAddress] [[hostIPaddr:]bootfilename]`; what is not given comes from the environment, the name at last from `name`.
@@ -69,8 +70,8 @@ pub(super) fn through(gateway: Option<Ipv4Addr>) -> String {
     gateway.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"))
 }
 
-/// Fetches the file and says how it went.
-pub(super) fn tftp(context: &mut Context, load: &Load) -> CommandResult {
+/// Fetches the file and says how it went; gives its place.
+pub(super) fn tftp(context: &mut Context, load: &Load) -> Result<Region, CommandError> {
     let (options, first_wait) = options(context)?;
     let settings = network::configure(context)?;
     let via = settings.route(load.server)?;
@@ -89,12 +90,12 @@ pub(super) fn tftp(context: &mut Context, load: &Load) -> CommandResult {
         options,
         first_wait,
     };
-    let size = transfer(context, &fetch, load.address)?;
-    network::arrived(context, size, load.address);
-    Ok(Status::Success)
+    let region = transfer(context, &fetch, load.address)?;
+    network::arrived(context, region);
+    Ok(region)
 }
 
-fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64, CommandError> {
+fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Region, CommandError> {
     let Parts {
         network,
         terminal,
@@ -108,7 +109,7 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<u64
         fetch,
     };
     match source::load(memory, &mut file, place) {
-        Ok(region) => Ok(region.len()),
+        Ok(region) => Ok(region),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
         Err(SourceError::NoRoom(error)) => Err(TftpError::from(error).into()),
         Err(error) => Err(error.into()),

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::ToString;
 use core::net::SocketAddrV4;
 
-use hal::{Clock, PhysAddr};
+use hal::{Clock, PhysAddr, Region};
 
 use super::Command;
 use super::network::{self, Meter, Parts, Place, figures, not_set, print};
@@ -39,8 +39,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let request = request(context, &name)?;
     let file = request.path.trim_start_matches('/').to_string();
     network::announce(context)?;
-    let size = transfer(context, request, (address, &file))?;
-    network::arrived(context, size, address);
+    let region = transfer(context, request, (address, &file))?;
+    network::arrived(context, region);
     Ok(Status::Success)
 }
 
@@ -70,7 +70,7 @@ fn decimal_port(text: &str) -> Result<u16, CommandError> {
     port.ok_or_else(|| CommandError::failed(format!("httpdstp is '{text}', which is not a port")))
 }
 
-fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &str)) -> Result<u64, CommandError> {
+fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &str)) -> Result<Region, CommandError> {
     let Parts {
         network,
         terminal,
@@ -85,7 +85,7 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         request: Some(request),
     };
     match source::load(memory, &mut file, place) {
-        Ok(region) => Ok(region.len()),
+        Ok(region) => Ok(region),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
         Err(SourceError::NoRoom(error)) => Err(HttpError::from(error).into()),
         Err(error) => Err(error.into()),
