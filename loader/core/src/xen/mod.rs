@@ -1,0 +1,14 @@
+//! The ways in which people say what Xen shall start, each turned into the one that Xen on Arm reads: `xen,domain` nodes and modules
+//! under `/chosen` (Xen's `docs/misc/arm/device-tree/booting.txt`).
+//!
+//! - [`config`]: `xen.cfg`, as Xen's EFI stub reads it (`docs/misc/efi.pandoc`), with what was proposed for domains.
+//! - [`hyperlaunch`]: `/chosen/hypervisor` (`docs/designs/launch/hyperlaunch-devicetree.rst`).
+//! - [`system_dt`]: `/domains` of a System Device Tree.
+//!
+//! Whatever the form, the result is a tree in which a module that is still to be loaded names its file by the property that Xen's EFI
+//! stub knows, [`module::FILE`]: who loads it replaces that by `reg`.
+
+pub mod config;
+pub mod hyperlaunch;
+pub mod module;
+pub mod system_dt;

@@ -1,0 +1,46 @@
+//! Modules in the tree: what they are, and which file they want.
+
+use alloc::format;
+
+use crate::devicetree::{EditError, NodeId, Tree};
+
+/// The property by which a module's node names the file that is to be loaded for it (`docs/misc/efi.pandoc`).
+pub const FILE: &str = "xen,uefi-binary";
+
+/// What a module is to its domain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A kernel.
+    Kernel,
+    /// A ramdisk.
+    Ramdisk,
+    /// A partial device tree.
+    DeviceTree,
+    /// Xen's security policy.
+    XsmPolicy,
+}
+
+impl Kind {
+    /// The string that says so in `compatible`.
+    #[must_use]
+    pub fn compatible(self) -> &'static str {
+        match self {
+            Self::Kernel => "multiboot,kernel",
+            Self::Ramdisk => "multiboot,ramdisk",
+            Self::DeviceTree => "multiboot,device-tree",
+            Self::XsmPolicy => "xen,xsm-policy",
+        }
+    }
+}
+
+/// Adds a module to the node of a domain, behind those that are there.
+///
+/// # Errors
+/// [`EditError`] if the tree has no room.
+pub fn add(tree: &mut Tree, domain: NodeId, kind: Kind) -> Result<NodeId, EditError> {
+    // Behind the @ stands a number until there is an address.
+    let free = (0_u32..).find(|number| tree.child(domain, &format!("module@{number:x}")).is_none());
+    let node = tree.add(domain, &format!("module@{:x}", free.unwrap_or_default()))?;
+    tree.set_strings(node, "compatible", &[kind.compatible(), "multiboot,module"])?;
+    Ok(node)
+}
