@@ -55,8 +55,8 @@ fn run(context: &mut Context, args: Args<'_>, direction: Direction) -> CommandRe
 pub(super) struct Transfer {
     direction: Direction,
     address: PhysAddr,
-    pub(super) first: u64,
-    pub(super) count: u64,
+    first: u64,
+    count: u64,
 }
 
 impl Transfer {
@@ -130,14 +130,10 @@ impl Transfer {
         };
         let (first, count) = (self.first, self.count);
         let head = match interface {
-            BlockInterface::Mmc => format!("MMC {verb}: dev # {device}"),
+            BlockInterface::Mmc => format!("MMC {verb}: dev # {device},"),
             BlockInterface::Virtio => format!("virtio {verb}: device {device}"),
         };
         let line = format!("\n{head} block # {first}, count {count} ... ");
-        let line = match interface {
-            BlockInterface::Mmc => line.replacen(" block #", ", block #", 1),
-            BlockInterface::Virtio => line,
-        };
         // The rest of the line follows when it is done. The terminal cannot fail.
         let _ = core::fmt::Write::write_str(&mut context.terminal, &line);
         match self.run(context, (interface, device), disk::WHOLE) {
