@@ -26,7 +26,8 @@ pub(super) enum Ended {
 /// Starts a label, which has this number in the menu.
 ///
 /// # Errors
-/// [`CommandError::Interrupted`] after Ctrl-C. Everything else is said and makes the label one that was skipped.
+/// [`CommandError::Interrupted`] after Ctrl-C; what is wrong with a `localboot`, which ends the menu whatever comes of it. Everything else
+/// is said and makes the label one that was skipped.
 pub(super) fn start(
     context: &mut Context,
     origin: &Origin,
@@ -44,8 +45,10 @@ pub(super) fn start(
         Err(other) => return Err(other),
     }
     // The next label may have no command line of its own.
-    if context.env.get("bootargs") != before.as_deref() {
-        context.set_variable("bootargs", before.as_deref(), false)?;
+    if context.env.get("bootargs") != before.as_deref()
+        && let Err(why) = context.set_variable("bootargs", before.as_deref(), false)
+    {
+        context.say(format_args!("{why}"));
     }
     Ok(Ended::Skipped)
 }

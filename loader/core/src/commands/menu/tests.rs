@@ -523,6 +523,21 @@ fn a_write_protected_command_line_stays() {
     assert_eq!(started(&bench).2, "mine");
 }
 
+/// A command line that cannot be taken back is told, and the next label is tried all the same.
+#[test]
+fn a_command_line_that_may_be_set_once_does_not_end_the_menu() {
+    let mut bench = bench("label one\nkernel /Image\nappend a\nfdt /nothere\nlabel two\nkernel /Image\n");
+    bench.enter("setenv .flags bootargs:so");
+    let output = enter(&mut bench, SYSBOOT);
+    let told = output
+        .split_once("Skipping one for failure retrieving FDT\n")
+        .unwrap()
+        .1;
+    let (why, rest) = told.split_once('\n').unwrap();
+    assert!(why.contains("bootargs") && rest.starts_with("2:\ttwo\n"), "{output}");
+    assert_eq!(started(&bench).2, "a");
+}
+
 #[test]
 fn notes_come_before_the_menu() {
     let mut bench = bench("bogus\nsay hello\x1b[2J\nlabel one\nkernel /Image\nkaslrseed\n");
