@@ -93,7 +93,7 @@ impl From<SourceError> for CommandError {
         match error {
             SourceError::Stopped => Self::Interrupted,
             SourceError::NoRoom(error) => Self::from(error),
-            SourceError::Failed(why) => Self::Failed(why),
+            SourceError::Refused(why) | SourceError::Failed(why) => Self::Failed(why),
         }
     }
 }

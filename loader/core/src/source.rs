@@ -23,6 +23,8 @@ pub enum SourceError {
     Stopped,
     /// It must not lie where it was to be loaded to.
     NoRoom(MemoryError),
+    /// The server is there and says that it does not give the file: a sentence. Under another name it may have one.
+    Refused(String),
     /// A sentence that says what is wrong.
     Failed(String),
 }
@@ -33,6 +35,7 @@ impl SourceError {
     pub fn map_reason(self, sentence: impl FnOnce(&str) -> String) -> Self {
         match self {
             Self::Failed(why) => Self::Failed(sentence(&why)),
+            Self::Refused(why) => Self::Refused(sentence(&why)),
             other => other,
         }
     }

@@ -7,7 +7,8 @@ use hal::PhysAddr;
 
 use super::disk::Selector;
 use super::start::File;
-use super::{load, network, tftpboot};
+use super::tftpboot::{self, Refused};
+use super::{load, network};
 use crate::context::{CommandError, Context};
 
 /// A place that has files.
@@ -56,10 +57,24 @@ impl Origin {
     /// # Errors
     /// As the command that loads from there.
     pub(super) fn retrieve(&self, context: &mut Context, path: &str, address: PhysAddr) -> Result<File, CommandError> {
+        Ok(self.ask(context, path, address)??)
+    }
+
+    /// As [`Origin::retrieve`], for those who ask for another file if a server refuses this one. A volume never does: there it is an error
+    /// if a file is absent.
+    ///
+    /// # Errors
+    /// As the command that loads from there.
+    pub(super) fn ask(
+        &self,
+        context: &mut Context,
+        path: &str,
+        address: PhysAddr,
+    ) -> Result<Result<File, Refused>, CommandError> {
         let name = self.resolve(path);
         context.say(format_args!("Retrieving file: {name}"));
-        let region = match &self.place {
-            Place::Volume(selector, kind) => load::whole(context, (selector, kind), &name, address)?,
+        let asked = match &self.place {
+            Place::Volume(selector, kind) => Ok(load::whole(context, (selector, kind), &name, address)?),
             Place::Tftp => {
                 let server = network::server(&context.env, "serverip")?;
                 let load = tftpboot::Load {
@@ -67,10 +82,10 @@ impl Origin {
                     server,
                     file: name.clone(),
                 };
-                tftpboot::tftp(context, &load)?
+                tftpboot::ask(context, &load)?
             }
         };
-        Ok(File { name, region })
+        Ok(asked.map(|region| File { name, region }))
     }
 }
 

@@ -70,8 +70,28 @@ pub(super) fn through(gateway: Option<Ipv4Addr>) -> String {
     gateway.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"))
 }
 
+/// What a server that answers says about a file that it does not give. It may have another.
+pub(super) struct Refused(pub(super) String);
+
+impl From<Refused> for CommandError {
+    fn from(Refused(why): Refused) -> Self {
+        Self::Failed(why)
+    }
+}
+
 /// Fetches the file and says how it went; gives its place.
+///
+/// # Errors
+/// [`CommandError::Interrupted`] after Ctrl-C; everything else that goes wrong.
 pub(super) fn tftp(context: &mut Context, load: &Load) -> Result<Region, CommandError> {
+    Ok(ask(context, load)??)
+}
+
+/// As [`tftp`], for those who ask for another file if the server refuses this one.
+///
+/// # Errors
+/// As [`tftp`], without what the server says.
+pub(super) fn ask(context: &mut Context, load: &Load) -> Result<Result<Region, Refused>, CommandError> {
     let (options, first_wait) = options(context)?;
     let settings = network::configure(context)?;
     let via = settings.route(load.server)?;
@@ -90,12 +110,14 @@ pub(super) fn tftp(context: &mut Context, load: &Load) -> Result<Region, Command
         options,
         first_wait,
     };
-    let region = transfer(context, &fetch, load.address)?;
-    network::arrived(context, region);
-    Ok(region)
+    let asked = transfer(context, &fetch, load.address)?;
+    if let Ok(region) = asked {
+        network::arrived(context, region);
+    }
+    Ok(asked)
 }
 
-fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Region, CommandError> {
+fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Result<Region, Refused>, CommandError> {
     let Parts {
         network,
         terminal,
@@ -109,7 +131,8 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Reg
         fetch,
     };
     match source::load(memory, &mut file, place) {
-        Ok(region) => Ok(region),
+        Ok(region) => Ok(Ok(region)),
+        Err(SourceError::Refused(why)) => Ok(Err(Refused(why))),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
         Err(SourceError::NoRoom(error)) => Err(TftpError::from(error).into()),
         Err(error) => Err(error.into()),
@@ -157,9 +180,18 @@ impl FileSource for TftpFile<'_> {
             Err(FetchError::Network(NetError::Stopped)) => Err(SourceError::Stopped),
             Err(error) => {
                 print(self.terminal, format_args!("\n"));
-                Err(SourceError::Failed(error.to_string()))
+                Err(reason(&error))
             }
         }
+    }
+}
+
+/// Whether the server says that it does not give the file, or there is another reason.
+fn reason(error: &FetchError) -> SourceError {
+    let why = error.to_string();
+    match error {
+        FetchError::Tftp(TftpError::Server { .. }) => SourceError::Refused(why),
+        _ => SourceError::Failed(why),
     }
 }
 
@@ -200,4 +232,39 @@ fn decimal(env: &Environment, name: &str, least: u64) -> Result<Option<u64>, Com
     let number = text.trim().parse::<u64>().ok().filter(|number| *number >= least);
     let wrong = || CommandError::failed(format!("{name} is '{text}', which is not a number from {least} up"));
     number.map(Some).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use core::net::{Ipv4Addr, SocketAddrV4};
+
+    use super::reason;
+    use crate::net::tftp::{ErrorCode, TftpError};
+    use crate::net::{FetchError, NetError};
+    use crate::source::SourceError;
+
+    /// A server that is not there, or makes no sense, will not be better with another file.
+    #[test]
+    fn only_what_the_server_says_is_a_refusal() {
+        let server = SocketAddrV4::new(Ipv4Addr::new(10, 0, 2, 2), 69);
+        let refused = FetchError::Tftp(TftpError::Server {
+            code: ErrorCode(1),
+            text: "File not found".into(),
+        });
+        assert_eq!(
+            reason(&refused),
+            SourceError::Refused("TFTP error: 'File not found' (1)".into())
+        );
+        let size = TftpError::Size {
+            announced: 10,
+            received: 9,
+        };
+        for error in [
+            FetchError::Tftp(TftpError::Unreachable { server }),
+            FetchError::Tftp(size),
+            FetchError::Network(NetError::Stopped),
+        ] {
+            assert!(matches!(reason(&error), SourceError::Failed(_)), "{error}");
+        }
+    }
 }

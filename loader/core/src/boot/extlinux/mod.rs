@@ -172,7 +172,7 @@ impl Error {
         let why = match why {
             SourceError::Stopped => return Self::Stopped,
             SourceError::NoRoom(error) => error.to_string(),
-            SourceError::Failed(why) => why,
+            SourceError::Refused(why) | SourceError::Failed(why) => why,
         };
         let path = path.into();
         Self::Include { place, path, why }

@@ -3,7 +3,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::super::{dhcp, network, pxe, tftpboot};
+use super::super::tftpboot::{self, Refused};
+use super::super::{dhcp, network, pxe};
 use super::methods;
 use super::scan::said;
 use crate::context::{CommandError, CommandResult, Context, Status};
@@ -58,12 +59,11 @@ fn script(context: &mut Context, name: &str) -> Result<Option<Status>, CommandEr
         server,
         file: name.to_string(),
     };
-    match tftpboot::tftp(context, &load) {
+    match tftpboot::ask(context, &load)? {
         Ok(_) => methods::run_script(context, address).map(Some),
-        Err(CommandError::Failed(why)) if pxe::is_refusal(&why) => {
+        Err(Refused(why)) => {
             context.say(format_args!("{why}\ndhcp: {name} ... not there"));
             Ok(None)
         }
-        Err(other) => Err(other),
     }
 }

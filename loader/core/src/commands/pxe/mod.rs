@@ -10,6 +10,7 @@ use hal::PhysAddr;
 
 use super::network;
 use super::origin::{Origin, missing};
+use super::tftpboot::Refused;
 use super::{Command, menu};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
@@ -68,23 +69,17 @@ pub(super) fn get(context: &mut Context) -> CommandResult {
     let mac = network::mac(context)?;
     let origin = origin(context);
     for name in names::candidates(&context.env, own, mac) {
-        match origin.retrieve(context, &name, address) {
+        match origin.ask(context, &name, address)? {
             Ok(file) => {
                 context.say(format_args!("Config file '{}' found", file.name));
                 return Ok(Status::Success);
             }
             // The server answers: that name is not there, the next may be.
-            Err(CommandError::Failed(why)) if is_refusal(&why) => context.say(format_args!("{why}")),
-            Err(other) => return Err(other),
+            Err(Refused(why)) => context.say(format_args!("{why}")),
         }
     }
     context.say(format_args!("Config file not found"));
     Ok(Status::Failure)
-}
-
-/// Whether a transfer failed because the server said so, and not because there is none.
-pub(super) fn is_refusal(why: &str) -> bool {
-    why.starts_with("TFTP error: '")
 }
 
 /// Starts what the menu at `address` says.
