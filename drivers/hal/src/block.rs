@@ -43,6 +43,9 @@ pub enum BlockInterface {
 }
 
 impl BlockInterface {
+    /// All that there are, in the order in which people are told of them.
+    pub const ALL: [Self; 2] = [Self::Mmc, Self::Virtio];
+
     /// The word in commands: `load mmc 0:1`, `load virtio 0`.
     #[must_use]
     pub const fn word(self) -> &'static str {

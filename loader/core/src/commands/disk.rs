@@ -7,14 +7,11 @@ use hal::block::{BlockInterface, Medium};
 use hal::{BlockDevice, BlockIdx};
 
 use crate::console::Terminal;
-use crate::context::{Args, CommandError, Context};
+use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::fs::{self, ChoiceError, FileSystem, Partition, Table, Volume, VolumeError, Watch, Which};
 use crate::memory::Memory;
 use crate::shell::number::hexadecimal;
 use crate::source::SourceError;
-
-/// The interfaces that there are commands for.
-const INTERFACES: [BlockInterface; 2] = [BlockInterface::Mmc, BlockInterface::Virtio];
 
 /// The window that is the whole device: [`Volume`] takes as much as there is.
 pub(super) const WHOLE: (BlockIdx, u64) = (BlockIdx(0), u64::MAX);
@@ -55,7 +52,7 @@ impl Selector {
         // The hardware partition of an eMMC follows a dot; only the user area can be used.
         let (device, hardware) = device.split_once('.').unwrap_or((device, "0"));
         let bad = format!("** Bad device specification {interface} {device} **");
-        let known = INTERFACES.into_iter().find(|known| known.word() == interface);
+        let known = BlockInterface::ALL.into_iter().find(|known| known.word() == interface);
         let known = known.ok_or_else(|| failed(interface, &text, &bad, "the interfaces are mmc and virtio"))?;
         let number =
             number(device).ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
@@ -271,8 +268,32 @@ pub(super) fn with_files<R>(
     Ok(work(&mut *files, memory)?)
 }
 
-/// The three lines about a medium that `virtio info` and `fatinfo` have.
-pub(super) fn describe(medium: &Medium) -> String {
+/// Gives the answer of a command: to the variable, if one was named, or else to the console.
+///
+/// # Errors
+/// If the variable may not be set.
+pub(super) fn answer(context: &mut Context, variable: Option<&String>, text: &str) -> CommandResult {
+    match variable {
+        Some(variable) => context.assign(variable, text)?,
+        None => context.say(format_args!("{text}")),
+    }
+    Ok(Status::Success)
+}
+
+/// The three lines about what is in a device that `virtio info` and `fatinfo` have.
+///
+/// # Errors
+/// As [`parts`].
+pub(super) fn description(
+    context: &mut Context,
+    interface: BlockInterface,
+    number: u32,
+) -> Result<String, CommandError> {
+    let device = parts(context, interface, number)?.device;
+    Ok(device.medium().map(describe).unwrap_or_default())
+}
+
+fn describe(medium: &Medium) -> String {
     let blocks = medium.blocks;
     // Tenths of 2^20 and of 2^30 bytes.
     let mb = blocks.saturating_mul(10) / 2048;

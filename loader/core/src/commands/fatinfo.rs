@@ -2,10 +2,8 @@
 
 use alloc::string::ToString;
 
-use hal::block::Medium;
-
 use super::Command;
-use super::disk::{self, Selector, describe};
+use super::disk::{self, Selector};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
 pub(crate) const COMMAND: Command = Command {
@@ -37,8 +35,7 @@ fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
     let (kind, label, uuid) = disk::with_files(context, &selector, kind, |files, _| {
         Ok((files.version(), files.label()?, files.uuid().to_string()))
     })?;
-    let device = disk::parts(context, selector.interface, selector.device)?.device;
-    let medium = device.medium().map_or_else(|| describe(&Medium::default()), describe);
+    let medium = disk::description(context, selector.interface, selector.device)?;
     let number = selector.device;
     context.say(format_args!(
         "Interface:  {interface}\n  Device {number:x}: {medium}\nFilesystem: {kind} \"{label}\", {uuid}"

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 
 use super::Command;
 use super::disk::{self, Selector};
-use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::context::{Args, CommandError, CommandResult, Context};
 use crate::fs::FileSystem;
 
 pub(crate) const COMMAND: Command = Command {
@@ -35,9 +35,5 @@ fn run(context: &mut Context, args: Args<'_>, what: fn(&mut dyn FileSystem) -> S
     };
     let selector = Selector::parse(context, interface, Some(device))?;
     let text = disk::with_files(context, &selector, "", |files, _| Ok(what(files)))?;
-    match variable {
-        Some(variable) => context.assign(variable, &text)?,
-        None => context.say(format_args!("{text}")),
-    }
-    Ok(Status::Success)
+    disk::answer(context, variable, &text)
 }

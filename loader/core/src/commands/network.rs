@@ -91,6 +91,11 @@ pub(super) fn mac(context: &mut Context) -> Result<MacAddr, CommandError> {
     }
 }
 
+/// An Ethernet address as PXELINUX writes it: behind the hardware type of Ethernet (RFC 1700), with dashes.
+pub(super) fn dashed(mac: MacAddr) -> String {
+    format!("01-{}", mac.to_string().replace(':', "-"))
+}
+
 fn parse_mac(text: &str) -> Option<MacAddr> {
     let mut bytes = [0; 6];
     let mut parts = text.split(':');

@@ -32,7 +32,7 @@ impl Origin {
     pub(super) fn volume(selector: Selector, kind: &'static str, file: &str) -> Self {
         Self {
             place: Place::Volume(selector, kind),
-            folder: folder_of(file),
+            folder: folder_of(file).to_string(),
         }
     }
 
@@ -40,7 +40,7 @@ impl Origin {
     pub(super) fn tftp(bootfile: &str) -> Self {
         Self {
             place: Place::Tftp,
-            folder: folder_of(bootfile),
+            folder: folder_of(bootfile).to_string(),
         }
     }
 
@@ -95,7 +95,7 @@ pub(super) fn missing(variable: &str) -> CommandError {
 }
 
 /// A file's name up to its last slash.
-fn folder_of(file: &str) -> String {
+pub(super) fn folder_of(file: &str) -> &str {
     let end = file.rfind('/').map_or(0, |slash| slash.saturating_add(1));
-    file.get(..end).unwrap_or_default().to_string()
+    file.get(..end).unwrap_or_default()
 }

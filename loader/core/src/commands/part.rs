@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Command;
-use super::disk::{self, Selector};
+use super::disk::{self, Selector, answer};
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::fs::{Kind, Partition, Which};
@@ -93,12 +93,4 @@ fn numbers(context: &mut Context, (interface, device): (&str, &str), words: Args
         text += &format!("{}{:x}", if text.is_empty() { "" } else { " " }, partition.number);
     }
     answer(context, variables.first().copied(), &text)
-}
-
-fn answer(context: &mut Context, variable: Option<&String>, text: &str) -> CommandResult {
-    match variable {
-        Some(variable) => context.assign(variable, text)?,
-        None => context.say(format_args!("{text}")),
-    }
-    Ok(Status::Success)
 }

@@ -6,7 +6,7 @@ use hal::block::BlockInterface;
 
 use super::Command;
 use super::blocks::{Direction, Transfer};
-use super::disk::{self, describe};
+use super::disk;
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 
@@ -90,16 +90,14 @@ fn number_of(context: &mut Context, word: &str) -> Result<u32, CommandError> {
 }
 
 fn show(context: &mut Context, number: u32) -> CommandResult {
-    let device = disk::parts(context, VIRTIO, number)?.device;
-    let text = device.medium().map(describe).unwrap_or_default();
+    let text = disk::description(context, VIRTIO, number)?;
     context.say(format_args!("\nDevice {number:x}: {text}"));
     Ok(Status::Success)
 }
 
 fn info_of_all(context: &mut Context) -> CommandResult {
     for number in 0..context.storage.count(VIRTIO) {
-        let device = disk::parts(context, VIRTIO, number)?.device;
-        let text = device.medium().map(describe).unwrap_or_default();
+        let text = disk::description(context, VIRTIO, number)?;
         context.say(format_args!("Device {number:x}: {text}"));
     }
     Ok(Status::Success)

@@ -7,7 +7,7 @@ use hal::PhysAddr;
 
 use super::super::disk::Selector;
 use super::super::network::not_set;
-use super::super::origin::missing;
+use super::super::origin::{folder_of, missing};
 use super::super::{load, source, sysboot};
 use super::scan::Partition;
 use crate::context::{CommandError, CommandResult, Context, Status};
@@ -52,11 +52,10 @@ fn script(context: &mut Context, partition: &Partition, file: &'static str) -> C
         number,
         ..
     } = partition;
-    let folder = file.rfind('/').and_then(|slash| file.get(..=slash)).unwrap_or("/");
     context.assign("devtype", interface.word())?;
     context.assign("devnum", &format!("{device:x}"))?;
     context.assign("distro_bootpart", &format!("{number:x}"))?;
-    context.assign("prefix", folder)?;
+    context.assign("prefix", folder_of(file))?;
     let address = script_address(context)?;
     let selector: Selector = partition.selector(context)?;
     load::whole(context, (&selector, ""), file, address)?;

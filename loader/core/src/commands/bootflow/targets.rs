@@ -56,8 +56,7 @@ fn named(context: &mut Context, word: &str, chosen: bool) -> Vec<Target> {
         "pxe" => return Vec::from([Target::Pxe]),
         _ => {}
     }
-    let interfaces = [BlockInterface::Mmc, BlockInterface::Virtio];
-    let split = interfaces
+    let split = BlockInterface::ALL
         .into_iter()
         .find_map(|interface| Some((interface, word.strip_prefix(interface.word())?)));
     let word = word.escape_debug();

@@ -117,8 +117,7 @@ fn command_line(context: &mut Context, label: &Label) -> Result<(), CommandError
         line += &format!(" ip={}", addresses.join(":"));
     }
     if label.ip_append & 2 != 0 {
-        let mac = network::mac(context)?.to_string();
-        line += &format!(" BOOTIF=01-{}", mac.replace(':', "-"));
+        line += &format!(" BOOTIF={}", network::dashed(network::mac(context)?));
     }
     if label.append.is_none() && label.ip_append & 3 == 0 {
         return Ok(());

@@ -7,18 +7,16 @@ use core::net::Ipv4Addr;
 
 use hal::MacAddr;
 
+use super::super::network::dashed;
 use crate::env::Environment;
 
 /// The folder of menus.
 const FOLDER: &str = "pxelinux.cfg/";
 
-/// The hardware type of Ethernet, which comes before the address (RFC 1700).
-const ETHERNET: &str = "01";
-
 /// The names, the most particular first.
 pub(super) fn candidates(env: &Environment, address: Ipv4Addr, mac: MacAddr) -> Vec<String> {
     let mut names: Vec<String> = env.get("pxeuuid").map(ToString::to_string).into_iter().collect();
-    names.push(format!("{ETHERNET}-{}", mac.to_string().replace(':', "-")));
+    names.push(dashed(mac));
     let digits = format!("{:08X}", u32::from(address));
     names.extend(
         (1..=digits.len())
