@@ -105,8 +105,6 @@ fn has_any(context: &Context, wanted: &[&str]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use hal::PhysAddr;
-
     use crate::commands::testing::{Bench, RAM};
     use crate::devicetree::Tree;
 
@@ -142,10 +140,7 @@ This loader drives no SCSI controller
     fn on_qemu_virt_the_scans_succeed() {
         let mut bench = Bench::new();
         let blob = include_bytes!("../../../../tests/fixtures/devicetree/qemu-virt.dtb");
-        let len = u64::try_from(blob.len()).unwrap();
-        let claim = bench.context.memory.claim(PhysAddr(RAM), len, "tree").unwrap();
-        bench.context.memory.write(&claim, 0, blob).unwrap();
-        bench.context.memory.record(claim, len);
+        bench.load(RAM, "tree", blob);
         bench.context.env.set_hex("fdtcontroladdr", RAM);
         assert!(Tree::parse(blob).is_ok());
         bench.dialogue(

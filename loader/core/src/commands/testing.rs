@@ -91,6 +91,16 @@ impl Bench {
             .into()
     }
 
+    /// As [`Bench::enter`], without the times that loading took.
+    pub(crate) fn enter_untimed(&mut self, line: &str) -> String {
+        let output = self.enter(line);
+        let lines = output.lines().map(|line| match line.split_once(" bytes read in ") {
+            Some((bytes, _)) => alloc::format!("{bytes} bytes read\n"),
+            None => alloc::format!("{line}\n"),
+        });
+        lines.collect()
+    }
+
     /// Types each line of a dialogue that follows a prompt, and compares what comes back with the lines after it.
     #[track_caller]
     pub(crate) fn dialogue(&mut self, dialogue: &str) {

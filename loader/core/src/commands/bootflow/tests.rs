@@ -1,7 +1,6 @@
 //! Scans over disks in memory; those over the network are in the simulation's tests, which have one.
 
 use alloc::format;
-use alloc::string::String;
 use alloc::vec;
 
 use hal::block::BlockFault;
@@ -21,16 +20,6 @@ fn bench(disks: &[FakeDisk]) -> Bench {
     bench
 }
 
-/// The output of a line without the times in it.
-fn enter(bench: &mut Bench, line: &str) -> String {
-    let output = bench.enter(line);
-    let lines = output.lines().map(|line| match line.split_once(" bytes read in ") {
-        Some((bytes, _)) => format!("{bytes} bytes read\n"),
-        None => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
 const MENU: &[u8] = b"label one\nkernel /nothere\n";
 
 #[test]
@@ -47,7 +36,7 @@ fn a_script_comes_before_a_menu_and_knows_where_it_was_found() {
         partitioned(&[(false, &fat(&[])), (true, &fat(&files))]),
     ]);
     assert_eq!(
-        enter(&mut bench, "bootflow scan -b virtio1; echo $?"),
+        bench.enter_untimed("bootflow scan -b virtio1; echo $?"),
         "\
 virtio 1:2: boot.scr ... Found U-Boot script /boot/boot.scr
 52 bytes read
@@ -71,7 +60,7 @@ fn what_fails_is_said_and_the_next_is_tried() {
     let disk = FakeDisk::new(fat(&third));
     let mut bench = bench(&[card, disk]);
     assert_eq!(
-        enter(&mut bench, "bootflow scan -lb; echo $?"),
+        bench.enter_untimed("bootflow scan -lb; echo $?"),
         "\
 mmc 0:1: boot.scr ... Found U-Boot script /boot.scr.uimg
 17 bytes read
@@ -117,7 +106,7 @@ fn a_menu_boots() {
         &crate::commands::start::tests::tree().emit(0).unwrap(),
     );
     bench.context.env.set_hex("fdt_addr", 0x4080_0000);
-    let output = enter(&mut bench, "bootflow scan -b");
+    let output = bench.enter_untimed("bootflow scan -b");
     assert!(
         output.starts_with(
             "\
@@ -144,7 +133,7 @@ fn what_cannot_be_read_is_said() {
     unreadable.break_blocks(0..8, BlockFault::Crc);
     let mut bench = bench(&[broken, tableless, unreadable]);
     assert_eq!(
-        enter(&mut bench, "bootflow scan -b virtio; echo $?"),
+        bench.enter_untimed("bootflow scan -b virtio; echo $?"),
         "\
 virtio 0:1: fake-disk, block 8: the data arrives damaged (CRC), time and again
 virtio 1:1: there is no file system that is known: neither FAT nor ext4
@@ -164,7 +153,7 @@ fn places_that_are_not_set_are_named() {
     ];
     let mut bench = bench(&[partitioned(&[(true, &fat(&files))])]);
     bench.enter("setenv scriptaddr; setenv pxefile_addr_r");
-    let output = enter(&mut bench, "bootflow scan -b");
+    let output = bench.enter_untimed("bootflow scan -b");
     for line in [
         "virtio 0:1: *** ERROR: `scriptaddr' not set\n",
         "virtio 0:1: missing environment variable: pxefile_addr_r\n",
@@ -172,10 +161,14 @@ fn places_that_are_not_set_are_named() {
         assert!(output.contains(line), "{output}");
     }
     bench.enter("setenv loadaddr 40100000");
-    assert!(enter(&mut bench, "bootflow scan -b").contains("## Executing script at 40100000\n"));
+    assert!(
+        bench
+            .enter_untimed("bootflow scan -b")
+            .contains("## Executing script at 40100000\n")
+    );
     // A variable that may not be changed is as good a reason.
     bench.enter("setenv devnum 5; setenv .flags devnum:dr");
-    let output = enter(&mut bench, "bootflow scan -b");
+    let output = bench.enter_untimed("bootflow scan -b");
     assert!(
         output.contains("virtio 0:1: ") && !output.contains("Executing"),
         "{output}"
@@ -187,7 +180,7 @@ fn folders_of_such_names_are_no_files() {
     let files: [(&str, &[u8]); 2] = [("boot.scr/", b""), ("extlinux", b"a file")];
     let mut bench = bench(&[partitioned(&[(true, &fat(&files))])]);
     assert_eq!(
-        enter(&mut bench, "bootflow scan -b virtio0"),
+        bench.enter_untimed("bootflow scan -b virtio0"),
         "\
 virtio 0:1: boot.scr ... not there
 virtio 0:1: extlinux.conf ... not there
@@ -266,7 +259,7 @@ fn targets_come_from_the_variable() {
     let mut bench = bench(&[partitioned(&[(true, &fat(&[("boot.scr", b"echo booted")]))])]);
     bench.enter("setenv boot_targets 'qfw mmc0 virtio1 virtiox pxe virtio0 virtio'");
     assert_eq!(
-        enter(&mut bench, "bootflow scan -b"),
+        bench.enter_untimed("bootflow scan -b"),
         "\
 qfw: there is no such target; mmc, virtio, dhcp and pxe are
 mmc0: this machine has no mmc device
@@ -282,7 +275,7 @@ booted
     );
     bench.enter("setenv boot_targets ''");
     assert_eq!(
-        enter(&mut bench, "bootflow scan -b virtio0").lines().last(),
+        bench.enter_untimed("bootflow scan -b virtio0").lines().last(),
         Some("booted")
     );
     bench.context.storage = crate::storage::Storage::default();

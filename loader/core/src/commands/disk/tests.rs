@@ -1,16 +1,13 @@
 //! Dialogues about devices and partitions, on disks in memory. What U-Boot 2025.01 has as well was read off it.
 
-use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::BlockDevice;
 use hal::block::BlockFault;
 use hal::fakes::{DiskAccess, FakeDisk};
 
 use crate::commands::testing::Bench;
 use crate::context::CommandError;
-use crate::storage::Storage;
 
 /// A disk with an MBR: partition 1 is bootable, FAT by its type, 64 blocks at block 8; 2 is Linux's, 32 blocks at block 72; their first bytes
 /// are 1 and 2.
@@ -33,8 +30,7 @@ fn mbr() -> FakeDisk {
 
 fn bench(disks: &[FakeDisk]) -> Bench {
     let mut bench = Bench::new();
-    let disks = disks.iter().map(|disk| Box::new(disk.clone()) as Box<dyn BlockDevice>);
-    bench.context.storage = Storage::new(disks.collect());
+    bench.attach(disks);
     bench
 }
 

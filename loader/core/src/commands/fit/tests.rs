@@ -21,10 +21,7 @@ fn loaded(name: &str, file: &[u8]) -> Bench {
 }
 
 fn load(bench: &mut Bench, name: &str, file: &[u8]) {
-    let len = u64::try_from(file.len()).unwrap();
-    let claim = bench.context.memory.claim(PhysAddr(RAM), len, name).unwrap();
-    bench.context.memory.write(&claim, 0, file).unwrap();
-    bench.context.memory.record(claim, len);
+    bench.load(RAM, name, file);
     bench.context.env.set_hex("fileaddr", RAM);
 }
 

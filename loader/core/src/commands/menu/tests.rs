@@ -85,16 +85,6 @@ fn bench(menu: &str) -> Bench {
     bench_with(menu, &[])
 }
 
-/// The output of a line without the times in it.
-fn enter(bench: &mut Bench, line: &str) -> String {
-    let output = bench.enter(line);
-    let lines = output.lines().map(|line| match line.split_once(" bytes read in ") {
-        Some((bytes, _)) => format!("{bytes} bytes read\n"),
-        None => format!("{line}\n"),
-    });
-    lines.collect()
-}
-
 /// What was handed over: the kernel's start, the tree's model, bootargs, and the ramdisk's start.
 #[track_caller]
 fn started(bench: &Bench) -> (PhysAddr, String, String, Option<u64>) {
@@ -124,7 +114,7 @@ label one
     fdt ../x.dtb
 ";
     let mut bench = bench(&menu.replace("../x.dtb", "/x.dtb"));
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.starts_with(
             "\
@@ -158,7 +148,7 @@ Retrieving file: /x.dtb
 fn names_without_a_slash_begin_at_the_menu() {
     let kernel = linux();
     let mut bench = bench_with("label one\nkernel vmlinuz\n", &[("extlinux/vmlinuz", &kernel)]);
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(output.contains("Retrieving file: /extlinux/vmlinuz\n"), "{output}");
     assert_eq!(started(&bench).1, "of the machine");
 }
@@ -167,7 +157,7 @@ fn names_without_a_slash_begin_at_the_menu() {
 fn bootargs_stay_where_a_label_says_nothing_of_them() {
     let mut bench = bench("label one\nkernel /Image\n");
     bench.enter("setenv bootargs mine");
-    enter(&mut bench, SYSBOOT);
+    bench.enter_untimed(SYSBOOT);
     assert_eq!(started(&bench).2, "mine");
 }
 
@@ -188,7 +178,7 @@ label four
 ";
     let mut bench = bench(menu);
     bench.enter("setenv bootargs mine");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.contains(
             "\
@@ -224,7 +214,7 @@ label four
     kernel /Image#conf
 ";
     let mut bench = bench(menu);
-    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
     for lines in [
         "Failed to load '/nothere': File not found: '/nothere'\nSkipping one for failure retrieving initrd\n2:\ttwo\n",
         "Failed to load '/nothere': File not found: '/nothere'\nSkipping two for failure retrieving FDT\n3:\tthree\n",
@@ -242,11 +232,11 @@ label four
 fn places_that_are_not_set_are_named() {
     let mut bench = bench("label one\nkernel /Image\ninitrd /initrd\n");
     bench.enter("setenv ramdisk_addr_r");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     let expected = "missing environment variable: ramdisk_addr_r\nSkipping one for failure retrieving initrd\n";
     assert!(output.contains(expected), "{output}");
     bench.enter("setenv kernel_addr_r");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     let expected = "missing environment variable: kernel_addr_r\nSkipping one for failure retrieving kernel\n";
     assert!(output.contains(expected), "{output}");
 }
@@ -351,11 +341,11 @@ fn p_asks_and_the_variable_overrides_the_default() {
     assert!(output.contains("Enter choice: 2\n"), "{output}");
     let mut overridden = bench(&format!("default one\n{TWO}"));
     overridden.enter("setenv pxe_label_override two");
-    enter(&mut overridden, SYSBOOT);
+    overridden.enter_untimed(SYSBOOT);
     assert_eq!(started(&overridden).2, "2");
     let mut missing = bench(&format!("default two\n{TWO}"));
     missing.enter("setenv pxe_label_override nosuch");
-    let output = enter(&mut missing, SYSBOOT);
+    let output = missing.enter_untimed(SYSBOOT);
     assert!(output.contains("Missing override pxe label: nosuch\n"), "{output}");
     assert_eq!(started(&missing).2, "2");
 }
@@ -364,10 +354,10 @@ fn p_asks_and_the_variable_overrides_the_default() {
 fn localboot_runs_a_variable() {
     let mut bench = bench("label disk\nappend a\nlocalboot 1\nlabel one\nkernel /Image\n");
     bench.enter("setenv localcmd 'echo local $bootargs'");
-    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
     assert!(output.ends_with("1:\tdisk\nlocal a\n0\n"), "{output}");
     bench.enter("setenv localcmd");
-    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
     assert!(
         output.ends_with("1:\tdisk\nmissing environment variable: localcmd\n1\n"),
         "{output}"
@@ -379,7 +369,7 @@ fn localboot_runs_a_variable() {
 fn localboot_with_a_negative_number_leaves_the_menu() {
     let mut bench = bench("label disk\nlocalboot -1\nlabel one\nkernel /Image\n");
     bench.enter("setenv localcmd 'echo no'");
-    let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+    let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
     assert!(output.ends_with("1:\tdisk\n1\n"), "{output}");
 }
 
@@ -387,7 +377,7 @@ fn localboot_with_a_negative_number_leaves_the_menu() {
 fn addresses_are_appended() {
     let mut bench = bench("label one\nkernel /Image\nappend a\nipappend 1\n");
     bench.enter("setenv ipaddr 10.0.2.15; setenv serverip 10.0.2.2; setenv netmask 255.255.255.0");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.contains("append: a ip=10.0.2.15:10.0.2.2::255.255.255.0\n"),
         "{output}"
@@ -399,7 +389,7 @@ fn a_command_line_that_is_too_long_is_refused() {
     let long = "${a}".repeat(1000);
     let mut bench = bench(&format!("label one\nkernel /Image\nappend {long}\n"));
     bench.enter("setenv a 01234567890123456789");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(output.contains("bootarg overflow: "), "{output}");
     assert_eq!(bench.jumps(), []);
 }
@@ -421,12 +411,12 @@ fn the_tree_of_a_folder_is_the_boards() {
     ] {
         let mut bench = bench_with(menu, &files);
         bench.enter(line);
-        let output = enter(&mut bench, SYSBOOT);
+        let output = bench.enter_untimed(SYSBOOT);
         assert!(output.contains(&format!("Retrieving file: {path}\n")), "{output}");
         assert_eq!(started(&bench).1, model, "{line}");
     }
     let mut nameless = bench_with(menu, &files);
-    let output = enter(&mut nameless, SYSBOOT);
+    let output = nameless.enter_untimed(SYSBOOT);
     assert!(!output.contains("Retrieving file: /dtbs"), "{output}");
     assert_eq!(started(&nameless).1, "of the machine");
 }
@@ -435,7 +425,7 @@ fn the_tree_of_a_folder_is_the_boards() {
 fn without_a_place_for_it_the_machines_tree_is_used() {
     let mut named = bench("label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /o.dtbo\n");
     named.enter("setenv fdt_addr_r");
-    let output = enter(&mut named, SYSBOOT);
+    let output = named.enter_untimed(SYSBOOT);
     assert!(
         output.contains("fdt_addr_r is not set: /x.dtb is not loaded\n"),
         "{output}"
@@ -444,7 +434,7 @@ fn without_a_place_for_it_the_machines_tree_is_used() {
     assert_eq!(started(&named).1, "of the machine");
     let mut own = bench("label one\nkernel /Image\n");
     own.enter("setenv fdtcontroladdr $fdt_addr; setenv fdt_addr");
-    enter(&mut own, SYSBOOT);
+    own.enter_untimed(SYSBOOT);
     assert_eq!(started(&own).1, "of the machine");
 }
 
@@ -454,7 +444,7 @@ fn overlays_are_applied_in_order_and_bad_ones_left_out() {
     let files: [(&str, &[u8]); 2] = [("1.dtbo", &first), ("2.dtbo", &second)];
     let menu = "label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /1.dtbo /nothere /initrd /2.dtbo\n";
     let mut bench = bench_with(menu, &files);
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     for line in [
         "Failed loading overlay /nothere\n",
         "Failed to apply overlay /initrd, skipping\n",
@@ -467,7 +457,7 @@ fn overlays_are_applied_in_order_and_bad_ones_left_out() {
     assert_eq!(tree.u32(chosen, "second"), Some(1));
     let mut placeless = bench_with(menu, &files);
     placeless.enter("setenv fdtoverlay_addr_r");
-    let output = enter(&mut placeless, SYSBOOT);
+    let output = placeless.enter_untimed(SYSBOOT);
     assert!(
         output.contains("Invalid fdtoverlay_addr_r for loading overlays\n"),
         "{output}"
@@ -479,7 +469,7 @@ fn overlays_are_applied_in_order_and_bad_ones_left_out() {
 fn a_uimage_is_started_by_bootm() {
     let kernel = uimage(Type::KERNEL, Compression::NONE, 0x4030_0000, &linux());
     let mut bench = bench_with("label one\nkernel /uImage\n", &[("uImage", &kernel)]);
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.contains("## Booting kernel from Legacy Image at 40200000 ...\n"),
         "{output}"
@@ -497,7 +487,7 @@ fn a_fit_is_started_by_bootm() {
         ("kernel /boot.itb#conf-1\nfdt /x.dtb", false, false),
     ] {
         let mut bench = bench_with(&format!("label one\n{label}\n"), &[("boot.itb", &fit)]);
-        let output = enter(&mut bench, SYSBOOT);
+        let output = bench.enter_untimed(SYSBOOT);
         assert!(output.contains("   Using 'conf-1' configuration\n"), "{output}");
         let (entry, model, _, start) = started(&bench);
         assert_eq!(entry, PhysAddr(0x4060_0000));
@@ -506,7 +496,7 @@ fn a_fit_is_started_by_bootm() {
         assert_eq!(start == Some(0x4070_0000), label.contains("initrd"), "{label}");
     }
     let mut bench = bench_with("label one\nkernel /boot.itb#nosuch\n", &[("boot.itb", &fit)]);
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.contains("nosuch") && output.ends_with("No label of the menu could be started\n"),
         "{output}"
@@ -518,7 +508,7 @@ fn a_fit_is_started_by_bootm() {
 fn a_write_protected_command_line_stays() {
     let mut bench = bench("label one\nkernel /Image\nappend a\nlabel two\nkernel /Image\n");
     bench.enter("setenv bootargs mine; setenv .flags bootargs:sr");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(output.contains("\n2:\ttwo\n"), "{output}");
     assert_eq!(started(&bench).2, "mine");
 }
@@ -528,7 +518,7 @@ fn a_write_protected_command_line_stays() {
 fn a_command_line_that_may_be_set_once_does_not_end_the_menu() {
     let mut bench = bench("label one\nkernel /Image\nappend a\nfdt /nothere\nlabel two\nkernel /Image\n");
     bench.enter("setenv .flags bootargs:so");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     let told = output
         .split_once("Skipping one for failure retrieving FDT\n")
         .unwrap()
@@ -541,12 +531,12 @@ fn a_command_line_that_may_be_set_once_does_not_end_the_menu() {
 #[test]
 fn notes_come_before_the_menu() {
     let mut bench = bench("bogus\nsay hello\x1b[2J\nlabel one\nkernel /Image\nkaslrseed\n");
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     let notes = "Ignoring unknown command: bogus (/extlinux/extlinux.conf, line 1)\nhello\\u{1b}[2J\n1:\tone\n";
     assert!(output.contains(notes), "{output}");
     assert!(output.contains("\nNo RNG device\n"), "{output}");
     let mut many = self::bench(&format!("{}label one\nkernel /Image\n", "frob\n".repeat(40)));
-    let output = enter(&mut many, SYSBOOT);
+    let output = many.enter_untimed(SYSBOOT);
     assert!(
         output.contains("line 32)\nand 8 more such lines\n1:\tone\n"),
         "{output}"
@@ -557,7 +547,7 @@ fn notes_come_before_the_menu() {
 fn included_files_come_from_the_same_place() {
     let more: [(&str, &[u8]); 1] = [("more.conf", b"label one\nkernel /Image\nappend included\n")];
     let mut bench = bench_with("include /more.conf\n", &more);
-    let output = enter(&mut bench, SYSBOOT);
+    let output = bench.enter_untimed(SYSBOOT);
     assert!(
         output.contains("Retrieving file: /more.conf\n40 bytes read\n1:\tone\n"),
         "{output}"
@@ -580,7 +570,7 @@ fn what_is_no_menu_is_told() {
         ),
     ] {
         let mut bench = bench(menu);
-        let output = enter(&mut bench, &format!("{SYSBOOT}; echo $?"));
+        let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
         assert!(
             output.ends_with(&format!("Error parsing config file\n{why}\n1\n")),
             "{output}"
