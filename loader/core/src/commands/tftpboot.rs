@@ -195,16 +195,6 @@ fn reason(error: &FetchError) -> SourceError {
     }
 }
 
-pub(super) fn failure(terminal: &mut Terminal, error: &FetchError) -> CommandError {
-    match error {
-        FetchError::Network(NetError::Stopped) => network::stopped(terminal),
-        other => {
-            print(terminal, format_args!("\n"));
-            CommandError::failed(other.to_string())
-        }
-    }
-}
-
 /// The options that the environment asks for, and the first wait.
 pub(super) fn options(context: &mut Context) -> Result<(Options, Option<Duration>), CommandError> {
     let mut options = Options::default();

@@ -9,10 +9,11 @@ use hal::{PhysAddr, Region};
 use super::Command;
 use super::network::{self, Meter, Parts, figures, not_set, print};
 use super::tftpboot;
+use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::memory::MemoryError;
-use crate::net::Store;
 use crate::net::exchange::Progress;
+use crate::net::{FetchError, NetError, Store};
 
 pub(crate) const COMMAND: Command = Command {
     name: "tftpput",
@@ -69,7 +70,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let begun = clock.now();
     let mut meter = Meter::new(terminal);
     if let Err(error) = network.store(&store, &mut meter) {
-        return Err(tftpboot::failure(terminal, &error));
+        return Err(failure(terminal, &error));
     }
     meter.show(Progress {
         received: len,
@@ -79,6 +80,16 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     print(terminal, format_args!("done\n"));
     context.say(format_args!("Bytes transferred = {len} ({len:x} hex)"));
     Ok(Status::Success)
+}
+
+fn failure(terminal: &mut Terminal, error: &FetchError) -> CommandError {
+    match error {
+        FetchError::Network(NetError::Stopped) => network::stopped(terminal),
+        other => {
+            print(terminal, format_args!("\n"));
+            CommandError::failed(other.to_string())
+        }
+    }
 }
 
 /// The server, and the file's name there.

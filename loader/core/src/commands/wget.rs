@@ -82,7 +82,7 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         terminal,
         clock,
         name,
-        request: Some(request),
+        request,
     };
     match source::load(memory, &mut file, place) {
         Ok(region) => Ok(region),
@@ -98,8 +98,7 @@ struct WebFile<'a> {
     terminal: &'a mut Terminal,
     clock: &'a dyn Clock,
     name: &'a str,
-    /// Taken when the file is fetched.
-    request: Option<Request>,
+    request: Request,
 }
 
 impl FileSource for WebFile<'_> {
@@ -113,12 +112,9 @@ impl FileSource for WebFile<'_> {
     }
 
     fn fetch(&mut self, sink: &mut RamSink<'_>) -> Result<u64, SourceError> {
-        let Some(request) = self.request.take() else {
-            return Err(SourceError::Failed(alloc::format!("{} was fetched before", self.name)));
-        };
         let start = self.clock.now();
         let mut meter = Meter::new(self.terminal);
-        match self.network.download(request, sink, &mut meter) {
+        match self.network.download(self.request.clone(), sink, &mut meter) {
             Ok(Downloaded { outcome, packets }) => {
                 let size = outcome.size;
                 meter.show(Progress {
