@@ -14,6 +14,7 @@ pub use expand::expand;
 pub use label::Label;
 pub use parse::{Include, parse};
 
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
@@ -81,8 +82,8 @@ impl Menu {
 /// A line of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The file.
-    pub file: String,
+    /// The file. All its lines share the name.
+    pub file: Rc<str>,
     /// The line's number, from 1.
     pub line: usize,
 }

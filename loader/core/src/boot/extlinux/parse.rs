@@ -1,6 +1,7 @@
 //! From text to a menu, line by line.
 
 use alloc::format;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -21,7 +22,7 @@ pub fn parse(name: &str, text: &[u8], include: &mut Include<'_>) -> Result<Menu,
         open: Vec::new(),
         included: 0,
     };
-    parser.open(name.to_string(), text.to_vec())?;
+    parser.open(name, text.to_vec())?;
     while let Some((place, line)) = parser.next_line()? {
         parser.line(&line, &place, include)?;
     }
@@ -30,7 +31,7 @@ pub fn parse(name: &str, text: &[u8], include: &mut Include<'_>) -> Result<Menu,
 
 /// A file that is being read.
 struct File {
-    name: String,
+    name: Rc<str>,
     text: Vec<u8>,
     /// Where the next line begins.
     at: usize,
@@ -46,17 +47,17 @@ struct Parser {
 }
 
 impl Parser {
-    fn open(&mut self, name: String, mut text: Vec<u8>) -> Result<(), Error> {
+    fn open(&mut self, name: &str, mut text: Vec<u8>) -> Result<(), Error> {
         let end = text.iter().position(|byte| *byte == 0);
         text.truncate(end.unwrap_or(text.len()));
         if text.len() > MAX_FILE {
             return Err(Error::TooLarge {
-                file: name,
+                file: name.to_string(),
                 size: text.len(),
             });
         }
         self.open.push(File {
-            name,
+            name: name.into(),
             text,
             at: 0,
             line: 0,
@@ -76,7 +77,7 @@ impl Parser {
             file.at = file.at.saturating_add(line.len()).saturating_add(1);
             file.line = file.line.saturating_add(1);
             let place = Place {
-                file: file.name.clone(),
+                file: Rc::clone(&file.name),
                 line: file.line,
             };
             if line.len() > MAX_LINE {
@@ -167,7 +168,7 @@ impl Parser {
         }
         self.included = self.included.saturating_add(1);
         let text = include(&path).map_err(|why| Error::include(place, &path, why))?;
-        self.open(path, text)
+        self.open(&path, text)
     }
 
     fn skipped(&mut self, what: &str, place: &Place) {
