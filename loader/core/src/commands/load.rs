@@ -8,7 +8,8 @@ use hal::{PhysAddr, Region};
 
 use super::Command;
 use super::disk::{self, Selector};
-use super::network::{Size, not_set};
+use super::meter::Size;
+use super::network::not_set;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::source::{self, Part, SourceError, VolumeFile};
 

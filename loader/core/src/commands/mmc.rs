@@ -9,7 +9,7 @@ use hal::block::BlockInterface;
 use super::Command;
 use super::blocks::{Direction, Transfer};
 use super::disk;
-use super::network::Size;
+use super::meter::Size;
 use super::partitions;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 

@@ -57,6 +57,7 @@ mod md;
 mod md5sum;
 mod meminfo;
 mod menu;
+mod meter;
 mod mm;
 mod mmc;
 mod ms;

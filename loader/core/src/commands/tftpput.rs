@@ -7,7 +7,8 @@ use core::net::Ipv4Addr;
 use hal::{PhysAddr, Region};
 
 use super::Command;
-use super::network::{self, Meter, Parts, figures, not_set, print};
+use super::meter::{Meter, figures};
+use super::network::{self, Parts, not_set, print};
 use super::tftpboot;
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};

@@ -7,7 +7,8 @@ use core::net::SocketAddrV4;
 use hal::{Clock, PhysAddr, Region};
 
 use super::Command;
-use super::network::{self, Meter, Parts, Place, figures, not_set, print};
+use super::meter::{Meter, figures};
+use super::network::{self, Parts, Place, not_set, print};
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::net::exchange::Progress;
