@@ -4,26 +4,27 @@
 //! device's buffer straight to its end, and its answer goes back the way the frame came. Everything else, if it is for this machine at
 //! all, is read in place by smoltcp, which does ARP, ICMP and TCP and sends what has to find its way.
 
+mod sockets;
+
 use alloc::boxed::Box;
 use alloc::rc::Rc;
-use alloc::vec;
 use alloc::vec::Vec;
 use core::net::SocketAddrV4;
 use core::time::Duration;
 
 use hal::{Clock, Instant, MacAddr, NetDevice};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::socket::{icmp, tcp, udp};
+use smoltcp::socket::udp;
 use smoltcp::wire::{EthernetAddress, HardwareAddress, IpCidr};
 use thiserror::Error;
 
 use super::adapter::{self, Adapter, MAX_FRAME};
-use super::exchange::{Envelope, Exchange, Flow, MAX_PAYLOAD, Outbox, Route, Watch};
+use super::exchange::{Exchange, Flow, Outbox, Route, Watch};
 use super::fetch::Lingering;
 use super::frame::{self, HEADERS, Header, Ipv4Frame};
 use super::pace::Pace;
 use super::settings::{AddressError, Settings};
-use super::tftp::FIRST_DYNAMIC_PORT;
+use sockets::{echo_socket, identifier, queue, udp_socket};
 
 /// Frames that are answered in a row before somebody looks at the console.
 const BATCH: usize = 32;
@@ -250,50 +251,6 @@ impl Network {
         self.lingering = Some(lingering);
     }
 
-    /// TCP segments that came so far.
-    pub(super) fn segments(&self) -> u64 {
-        self.segments
-    }
-
-    /// Has `socket` connect from `port` to `server`.
-    pub(super) fn connect_socket(
-        &mut self,
-        mut socket: tcp::Socket<'static>,
-        server: SocketAddrV4,
-        port: u16,
-    ) -> Option<SocketHandle> {
-        let remote = (*server.ip(), server.port());
-        // A new socket, a port and an address of one machine: nothing that smoltcp refuses.
-        socket.connect(self.interface.context(), remote, port).ok()?;
-        Some(self.sockets.add(socket))
-    }
-
-    pub(super) fn tcp_socket(&mut self, handle: SocketHandle) -> &mut tcp::Socket<'static> {
-        self.sockets.get_mut(handle)
-    }
-
-    pub(super) fn remove_socket(&mut self, handle: SocketHandle) {
-        self.sockets.remove(handle);
-    }
-
-    /// A port of the dynamic range, another one each time.
-    pub(super) fn free_port(&mut self) -> u16 {
-        let range = u64::from(u16::MAX.saturating_sub(FIRST_DYNAMIC_PORT));
-        let offset = self
-            .random()
-            .checked_rem(range)
-            .and_then(|offset| u16::try_from(offset).ok());
-        FIRST_DYNAMIC_PORT.saturating_add(offset.unwrap_or(0))
-    }
-
-    pub(super) fn echo_identifier(&self) -> u16 {
-        self.identifier
-    }
-
-    pub(super) fn echo_socket(&mut self) -> &mut icmp::Socket<'static> {
-        self.sockets.get_mut(self.echo)
-    }
-
     /// Has ARP ask anew: who does not answer may have got another Ethernet address.
     pub(super) fn forget_neighbors(&mut self) {
         forget(&mut self.interface);
@@ -395,15 +352,6 @@ fn forget(interface: &mut Interface) {
     interface.update_ip_addrs(|_| ());
 }
 
-/// Gives a datagram to smoltcp. One that waits there still, for an answer to ARP, is lost: whoever sends again does not want it to stand in
-/// the way.
-fn queue(socket: &mut udp::Socket<'_>, envelope: &Envelope, payload: &[u8]) {
-    socket.close();
-    let _ = socket.bind(envelope.source_port);
-    let to = (*envelope.destination.ip(), envelope.destination.port());
-    let _ = socket.send_slice(payload, to);
-}
-
 /// The exchange of a machine that wants nothing.
 pub(super) struct Nothing;
 
@@ -423,26 +371,6 @@ impl Exchange for Nothing {
     fn progress(&self) -> super::exchange::Progress {
         super::exchange::Progress::default()
     }
-}
-
-/// Sends only: whoever runs over UDP takes its frames before smoltcp sees them.
-fn udp_socket() -> udp::Socket<'static> {
-    let buffer = |packets, bytes| udp::PacketBuffer::new(vec![udp::PacketMetadata::EMPTY; packets], vec![0; bytes]);
-    udp::Socket::new(buffer(1, 1), buffer(2, 2 * MAX_PAYLOAD))
-}
-
-fn echo_socket(identifier: u16) -> icmp::Socket<'static> {
-    let buffer = || icmp::PacketBuffer::new(vec![icmp::PacketMetadata::EMPTY; 4], vec![0; 512]);
-    let mut socket = icmp::Socket::new(buffer(), buffer());
-    // A new socket can be bound to any identifier.
-    let _ = socket.bind(icmp::Endpoint::Ident(identifier));
-    socket
-}
-
-/// What tells our echo requests from those of others.
-fn identifier(random: u64) -> u16 {
-    let [low, high, ..] = random.to_le_bytes();
-    u16::from_le_bytes([low, high])
 }
 
 fn hardware(mac: MacAddr) -> HardwareAddress {
