@@ -11,6 +11,10 @@ use alloc::vec::Vec;
 use hal::{PhysAddr, Ram, Region};
 use thiserror::Error;
 
+mod free;
+
+pub use free::FreeRam;
+
 /// A part of RAM that nothing may be loaded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reservation {
@@ -60,6 +64,14 @@ pub enum MemoryError {
         /// Length in bytes.
         len: u64,
     },
+    /// No free place is large enough.
+    #[error("{len:#x} bytes of free RAM in one piece{} are needed, and there is no such place left", below_hint(*.below))]
+    NoPlace {
+        /// How much is needed.
+        len: u64,
+        /// What the place must end below.
+        below: Option<PhysAddr>,
+    },
     /// A write beyond the end of a claim.
     #[error("{len:#x} bytes at offset {offset:#x} do not fit the {room:#x} bytes claimed at {start}")]
     BeyondClaim {
@@ -72,6 +84,10 @@ pub enum MemoryError {
         /// How long it would be.
         len: u64,
     },
+}
+
+fn below_hint(below: Option<PhysAddr>) -> String {
+    below.map_or_else(String::new, |below| alloc::format!(" below {below}"))
 }
 
 /// The right to write a region of RAM. Not to be copied: who holds it writes.
@@ -325,20 +341,25 @@ impl Memory {
         self.damage(region, &claim.name);
     }
 
+    /// What is free: RAM without reservations, files, and what is in `also`.
+    #[must_use]
+    pub fn free(&self, also: &[Region]) -> FreeRam {
+        let mut taken: Vec<Region> = self.reservations.iter().map(|reservation| reservation.region).collect();
+        taken.extend(self.files.iter().map(|file| file.region));
+        taken.extend(also);
+        FreeRam::new(&self.banks, &taken)
+    }
+
     /// The highest free region of `len` bytes, aligned to `alignment` bytes, that ends at or below `below` and touches no
     /// reservation and no file.
     #[must_use]
     pub fn find_free(&self, len: u64, alignment: u64, below: Option<PhysAddr>) -> Option<Region> {
-        let ceiling = below.unwrap_or(PhysAddr(u64::MAX));
-        let mut taken: Vec<Region> = self.reservations.iter().map(|reservation| reservation.region).collect();
-        taken.extend(self.files.iter().map(|file| file.region));
-        // Damaged files may overlap others; joined, the regions lie apart and the gaps between them are free.
-        let taken = joined(&taken);
-        self.banks.iter().rev().find_map(|bank| {
-            let end = bank.end().min(ceiling);
-            let bank = Region::from_bounds(bank.start(), end)?;
-            highest_gap(bank, &taken, len, alignment)
-        })
+        self.free(&[]).highest(len, alignment, below)
+    }
+
+    /// Takes the file that begins at `address` out of the map: its bytes are of no use any more.
+    pub fn forget(&mut self, address: PhysAddr) {
+        self.files.retain(|file| file.region.start() != address);
     }
 
     fn readable_window(&self, start: PhysAddr) -> Result<Region, MemoryError> {
@@ -392,26 +413,6 @@ fn joined(banks: &[Region]) -> Vec<Region> {
         }
     }
     out
-}
-
-/// The highest aligned place for `len` bytes in `bank` between the `taken` regions, which are sorted and apart.
-fn highest_gap(bank: Region, taken: &[Region], len: u64, alignment: u64) -> Option<Region> {
-    let mut end = bank.end();
-    for hit in taken.iter().rev().filter(|hit| hit.overlaps(bank)) {
-        if let Some(found) = place(Region::from_bounds(hit.end().max(bank.start()), end), len, alignment) {
-            return Some(found);
-        }
-        end = hit.start();
-    }
-    place(Region::from_bounds(bank.start(), end), len, alignment)
-}
-
-fn place(gap: Option<Region>, len: u64, alignment: u64) -> Option<Region> {
-    let gap = gap?;
-    let start = gap.end().get().checked_sub(len)?;
-    let start = start.checked_sub(start.checked_rem(alignment)?)?;
-    let found = Region::new(PhysAddr(start), len)?;
-    gap.covers(found).then_some(found)
 }
 
 #[cfg(test)]

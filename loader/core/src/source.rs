@@ -5,7 +5,7 @@
 
 use alloc::string::{String, ToString};
 
-use hal::{PhysAddr, Region};
+use hal::Region;
 
 use crate::fs::{FsError, VolumeError};
 use crate::memory::{Memory, MemoryError};
@@ -13,7 +13,7 @@ use crate::memory::{Memory, MemoryError};
 mod ram;
 mod volume;
 
-pub use ram::RamSink;
+pub use ram::{Destination, RamSink, Room};
 pub use volume::{Part, VolumeFile};
 
 /// Why a file could not be loaded.
@@ -23,7 +23,7 @@ pub enum SourceError {
     Stopped,
     /// It must not lie where it was to be loaded to.
     NoRoom(MemoryError),
-    /// The server is there and says that it does not give the file: a sentence. Under another name it may have one.
+    /// The place is there and says that it does not have the file, or does not give it: a sentence. Under another name it may have one.
     Refused(String),
     /// A sentence that says what is wrong.
     Failed(String),
@@ -49,8 +49,9 @@ impl From<MemoryError> for SourceError {
 
 impl From<FsError> for SourceError {
     fn from(error: FsError) -> Self {
-        match error.volume() {
-            Some(VolumeError::Aborted) => Self::Stopped,
+        match (&error, error.volume()) {
+            (_, Some(VolumeError::Aborted)) => Self::Stopped,
+            (FsError::NotFound(_), _) => Self::Refused(error.to_string()),
             _ => Self::Failed(error.to_string()),
         }
     }
@@ -71,15 +72,16 @@ pub trait FileSource {
     fn fetch(&mut self, sink: &mut RamSink<'_>) -> Result<u64, SourceError>;
 }
 
-/// Loads the file of `source` to `address`, and notes that it lies there; gives its place.
+/// Loads the file of `source` to its `destination`, and notes that it lies there; gives its place.
 ///
 /// # Errors
 /// [`SourceError`]. Files that lay where bytes of this one were written are damaged, and the map knows it.
-pub fn load(memory: &mut Memory, source: &mut dyn FileSource, address: PhysAddr) -> Result<Region, SourceError> {
-    let mut sink = match source.size() {
-        Some(size) => RamSink::of_size(memory, (address, size), source.name())?,
-        None => RamSink::new(memory, address, source.name())?,
-    };
+pub fn load(
+    memory: &mut Memory,
+    source: &mut dyn FileSource,
+    mut destination: Destination<'_>,
+) -> Result<Region, SourceError> {
+    let mut sink = RamSink::new(memory, destination.reborrow(), source.size(), source.name())?;
     match source.fetch(&mut sink) {
         Ok(size) => Ok(sink.finish(size)?),
         Err(error) => {

@@ -214,21 +214,8 @@ fn free_place(
     own: Option<Region>,
     occupied: &[Region],
 ) -> Option<Region> {
-    let mut below = None;
-    // Each round passes one of the obstacles.
-    for _ in 0..=occupied.len().saturating_add(1) {
-        let found = memory.find_free(len, alignment, below)?;
-        match occupied
-            .iter()
-            .chain(&own)
-            .filter(|region| region.overlaps(found))
-            .min()
-        {
-            Some(hit) => below = Some(hit.start()),
-            None => return Some(found),
-        }
-    }
-    None
+    let also: Vec<Region> = occupied.iter().chain(&own).copied().collect();
+    memory.free(&also).highest(len, alignment, None)
 }
 
 /// What keeps `target` from being written, in words; the image's own file does not.

@@ -10,8 +10,9 @@ use super::Command;
 use super::disk::{self, Selector};
 use super::meter::Size;
 use super::network::not_set;
+use super::tftpboot::Refused;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
-use crate::source::{self, Part, SourceError, VolumeFile};
+use crate::source::{self, Destination, Part, SourceError, VolumeFile};
 
 const HELP: &str = "Loads the file from partition part of device dev to address, or $loadaddr; the file is $bootfile if it is not given. bytes\n\
     and pos, in hexadecimal, are how much of it and from where; 0 or none is all, and from its start. Sets filesize and fileaddr.\n\
@@ -59,7 +60,13 @@ struct Request {
 
 fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
     let request = parse(context, args)?;
-    load(context, &request, kind)?;
+    let file = (request.path.as_str(), request.part);
+    load(
+        context,
+        (&request.selector, kind),
+        file,
+        Destination::At(request.address),
+    )??;
     Ok(Status::Success)
 }
 
@@ -73,23 +80,29 @@ pub(super) fn whole(
     path: &str,
     address: PhysAddr,
 ) -> Result<Region, CommandError> {
-    let request = Request {
-        selector: selector.clone(),
-        address,
-        path: path.to_string(),
-        part: Part::default(),
-    };
-    load(context, &request, kind)
+    let destination = Destination::At(address);
+    Ok(load(context, (selector, kind), (path, Part::default()), destination)??)
 }
 
-fn load(context: &mut Context, request: &Request, kind: &str) -> Result<Region, CommandError> {
+/// Loads a part of the file at `path` of a volume, and says what `load` says; a file that is not there is a refusal.
+///
+/// # Errors
+/// As `load`, for everything else.
+pub(super) fn load(
+    context: &mut Context,
+    volume: (&Selector, &str),
+    file: (&str, Part),
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
     let start = context.clock.now();
-    let region = fetch(context, request, kind)?;
-    let took = context.clock.now().since(start);
-    context.say(format_args!("{}", moved(region.len(), "read", took)));
-    context.env.set_hex("filesize", region.len());
-    context.env.set_hex("fileaddr", region.start().get());
-    Ok(region)
+    let asked = fetch(context, volume, file, destination)?;
+    if let Ok(region) = asked {
+        let took = context.clock.now().since(start);
+        context.say(format_args!("{}", moved(region.len(), "read", took)));
+        context.env.set_hex("filesize", region.len());
+        context.env.set_hex("fileaddr", region.start().get());
+    }
+    Ok(asked)
 }
 
 fn parse(context: &mut Context, args: Args<'_>) -> Result<Request, CommandError> {
@@ -121,13 +134,12 @@ fn parse(context: &mut Context, args: Args<'_>) -> Result<Request, CommandError>
     })
 }
 
-fn fetch(context: &mut Context, request: &Request, kind: &str) -> Result<Region, CommandError> {
-    let Request {
-        selector,
-        address,
-        path,
-        part,
-    } = request;
+fn fetch(
+    context: &mut Context,
+    (selector, kind): (&Selector, &str),
+    (path, part): (&str, Part),
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
     let name = path.escape_debug();
     let failed = |error| match error {
         SourceError::NoRoom(error) => SourceError::Failed(format!(
@@ -139,9 +151,12 @@ fn fetch(context: &mut Context, request: &Request, kind: &str) -> Result<Region,
     let mut mounted = false;
     let result = disk::with_files(context, selector, kind, |files, memory| {
         mounted = true;
-        let file = VolumeFile::open(files, path, *part);
-        let loaded = file.and_then(|mut file| source::load(memory, &mut file, *address));
-        loaded.map_err(failed)
+        let file = VolumeFile::open(files, path, part);
+        let loaded = file.and_then(|mut file| source::load(memory, &mut file, destination));
+        match loaded.map_err(failed) {
+            Err(SourceError::Refused(why)) => Ok(Err(Refused(why))),
+            other => other.map(Ok),
+        }
     });
     result.map_err(|error| if mounted { error } else { no_device(error) })
 }

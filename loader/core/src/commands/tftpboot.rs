@@ -16,7 +16,7 @@ use crate::env::Environment;
 use crate::net::exchange::Progress;
 use crate::net::tftp::{MAX_BLOCK, MIN_BLOCK, Options, Outcome, TftpError};
 use crate::net::{Fetch, FetchError, NetError, Network};
-use crate::source::{self, FileSource, RamSink, SourceError};
+use crate::source::{self, Destination, FileSource, RamSink, SourceError};
 
 pub(crate) const COMMAND: Command = Command {
     name: "tftpboot",
@@ -71,7 +71,7 @@ pub(super) fn through(gateway: Option<Ipv4Addr>) -> String {
     gateway.map_or(String::new(), |gateway| format!("; sending through gateway {gateway}"))
 }
 
-/// What a server that answers says about a file that it does not give. It may have another.
+/// What a place that can be asked says about a file that it does not have or give. It may have another.
 pub(super) struct Refused(pub(super) String);
 
 impl From<Refused> for CommandError {
@@ -93,32 +93,47 @@ pub(super) fn tftp(context: &mut Context, load: &Load) -> Result<Region, Command
 /// # Errors
 /// As [`tftp`], without what the server says.
 pub(super) fn ask(context: &mut Context, load: &Load) -> Result<Result<Region, Refused>, CommandError> {
+    fetch(context, (load.server, &load.file), Destination::At(load.address))
+}
+
+/// As [`ask`], for a file that may lie elsewhere.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) fn fetch(
+    context: &mut Context,
+    (server, file): (Ipv4Addr, &str),
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
     let (options, first_wait) = options(context)?;
     let settings = network::configure(context)?;
-    let via = settings.route(load.server)?;
+    let via = settings.route(server)?;
     network::announce(context)?;
     let via = through(via);
     let own = settings.address();
-    context.say(format_args!(
-        "TFTP from server {}; our IP address is {own}{via}",
-        load.server
-    ));
-    context.say(format_args!("Filename '{}'.", load.file.escape_debug()));
-    context.say(format_args!("Load address: {}", load.address));
+    context.say(format_args!("TFTP from server {server}; our IP address is {own}{via}"));
+    context.say(format_args!("Filename '{}'.", file.escape_debug()));
+    if let Some(address) = destination.address() {
+        context.say(format_args!("Load address: {address}"));
+    }
     let fetch = Fetch {
-        server: load.server,
-        file: load.file.clone(),
+        server,
+        file: file.to_string(),
         options,
         first_wait,
     };
-    let asked = transfer(context, &fetch, load.address)?;
+    let asked = transfer(context, &fetch, destination)?;
     if let Ok(region) = asked {
         network::arrived(context, region);
     }
     Ok(asked)
 }
 
-fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Result<Region, Refused>, CommandError> {
+fn transfer(
+    context: &mut Context,
+    fetch: &Fetch,
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
     let Parts {
         network,
         terminal,
@@ -131,7 +146,7 @@ fn transfer(context: &mut Context, fetch: &Fetch, place: PhysAddr) -> Result<Res
         clock,
         fetch,
     };
-    match source::load(memory, &mut file, place) {
+    match source::load(memory, &mut file, destination) {
         Ok(region) => Ok(Ok(region)),
         Err(SourceError::Refused(why)) => Ok(Err(Refused(why))),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),

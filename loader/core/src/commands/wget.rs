@@ -4,17 +4,18 @@ use alloc::format;
 use alloc::string::ToString;
 use core::net::SocketAddrV4;
 
-use hal::{Clock, PhysAddr, Region};
+use hal::{Clock, Region};
 
 use super::Command;
 use super::meter::{Meter, figures};
 use super::network::{self, Parts, Place, not_set, print};
+use super::tftpboot::Refused;
 use crate::console::Terminal;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::net::exchange::Progress;
 use crate::net::http::{DEFAULT_PORT, HttpError, Request, Target};
 use crate::net::{DownloadError, Downloaded, NetError, Network};
-use crate::source::{self, FileSource, RamSink, SourceError};
+use crate::source::{self, Destination, FileSource, RamSink, SourceError};
 
 pub(crate) const COMMAND: Command = Command {
     name: "wget",
@@ -37,11 +38,7 @@ pub(crate) const COMMAND: Command = Command {
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let Place { address, name } = Place::read(context, args)?;
     let name = name.ok_or_else(|| not_set("bootfile"))?;
-    let request = request(context, &name)?;
-    let file = request.path.trim_start_matches('/').to_string();
-    network::announce(context)?;
-    let region = transfer(context, request, (address, &file))?;
-    network::arrived(context, region);
+    fetch(context, &name, Destination::At(address))??;
     Ok(Status::Success)
 }
 
@@ -71,7 +68,29 @@ fn decimal_port(text: &str) -> Result<u16, CommandError> {
     port.ok_or_else(|| CommandError::failed(format!("httpdstp is '{text}', which is not a port")))
 }
 
-fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &str)) -> Result<Region, CommandError> {
+/// Fetches what `url` names to a place of its own; a server that answers may refuse.
+///
+/// # Errors
+/// As the command, for everything else.
+pub(super) fn fetch(
+    context: &mut Context,
+    url: &str,
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
+    let request = request(context, url)?;
+    network::announce(context)?;
+    let asked = transfer(context, request, destination)?;
+    if let Ok(region) = asked {
+        network::arrived(context, region);
+    }
+    Ok(asked)
+}
+
+fn transfer(
+    context: &mut Context,
+    request: Request,
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
     let Parts {
         network,
         terminal,
@@ -82,11 +101,11 @@ fn transfer(context: &mut Context, request: Request, (place, name): (PhysAddr, &
         network,
         terminal,
         clock,
-        name,
         request,
     };
-    match source::load(memory, &mut file, place) {
-        Ok(region) => Ok(region),
+    match source::load(memory, &mut file, destination) {
+        Ok(region) => Ok(Ok(region)),
+        Err(SourceError::Refused(why)) => Ok(Err(Refused(why))),
         Err(SourceError::Stopped) => Err(network::stopped(terminal)),
         Err(SourceError::NoRoom(error)) => Err(HttpError::from(error).into()),
         Err(error) => Err(error.into()),
@@ -98,13 +117,12 @@ struct WebFile<'a> {
     network: &'a mut Network,
     terminal: &'a mut Terminal,
     clock: &'a dyn Clock,
-    name: &'a str,
     request: Request,
 }
 
 impl FileSource for WebFile<'_> {
     fn name(&self) -> &str {
-        self.name
+        self.request.path.trim_start_matches('/')
     }
 
     /// The server says it once it is asked for the file.
@@ -132,7 +150,11 @@ impl FileSource for WebFile<'_> {
             Err(DownloadError::Network(NetError::Stopped)) => Err(SourceError::Stopped),
             Err(error) => {
                 meter.end_line();
-                Err(SourceError::Failed(error.to_string()))
+                let why = error.to_string();
+                Err(match error {
+                    DownloadError::Http(HttpError::Status { .. }) => SourceError::Refused(why),
+                    _ => SourceError::Failed(why),
+                })
             }
         }
     }
