@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 use hal::{ExceptionLevel, PhysAddr, Region};
 
-use super::Finding;
 use super::map::{Layout, Part};
 use super::plan::{Module, Packing, Role};
+use super::{Finding, pinned};
 use crate::devicetree::Tree;
 use crate::image::detect;
 use crate::memory::Memory;
@@ -50,6 +50,7 @@ const CHECKS: &[Check] = &[
     in_tree_ram,
     reserved_memory,
     memory_reservations,
+    given_to_domains,
     overlaps,
     tree_ram,
     tree_size,
@@ -59,6 +60,7 @@ const CHECKS: &[Check] = &[
     domains::ramdisks,
     domains::memory,
     domains::memory_sum,
+    domains::cpus,
     domains::consoles,
 ];
 
@@ -274,6 +276,19 @@ fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 part.what,
                 part.region,
                 subject.tree.path(*node)
+            )));
+        }
+    }
+}
+
+/// Nothing may lie in what Xen hands to domains by address.
+fn given_to_domains(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let given = pinned::by_xen(subject.tree);
+    for part in subject.layout.parts() {
+        if let Some(hit) = given.iter().find(|given| part.region.overlaps(given.region)) {
+            findings.push(Finding::error(format_args!(
+                "{} at {} lies in {}, which {} of {} gives away",
+                part.what, part.region, hit.region, hit.property, hit.path
             )));
         }
     }

@@ -15,6 +15,7 @@ mod limits;
 mod locate;
 pub mod map;
 pub mod patch;
+pub mod pinned;
 pub mod place;
 pub mod plan;
 pub mod prepare;

@@ -239,15 +239,16 @@ fn has_mark(bytes: &[u8]) -> bool {
         .any(|window| may_begin(window) && window == XEN_MARK)
 }
 
-/// Finds the place of the tree, `len` bytes: at `wanted` if it is aligned and nothing else is there.
+/// Finds the place of the tree, `len` bytes: where it was loaded, if that is aligned and nothing else is there.
 ///
 /// # Errors
 /// [`PlaceError::NoRoom`].
-pub fn tree(memory: &Memory, wanted: Region, len: u64, occupied: &[Region]) -> Result<Region, PlaceError> {
-    let in_place = Region::new(wanted.start(), len)
-        .filter(|place| place.start().is_aligned(8) && obstacle(memory, *place, Some(wanted), occupied).is_none());
+pub fn tree(memory: &Memory, at: Option<Region>, len: u64, occupied: &[Region]) -> Result<Region, PlaceError> {
+    let in_place = at
+        .and_then(|at| Region::new(at.start(), len))
+        .filter(|place| place.start().is_aligned(8) && obstacle(memory, *place, at, occupied).is_none());
     in_place
-        .or_else(|| free_place(memory, (len, TREE_ALIGNMENT), Some(wanted), occupied))
+        .or_else(|| free_place(memory, (len, TREE_ALIGNMENT), at, occupied))
         .ok_or_else(|| PlaceError::NoRoom {
             what: "the device tree".to_string(),
             len,

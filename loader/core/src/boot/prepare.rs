@@ -10,22 +10,31 @@ use super::map::Layout;
 use super::patch::{self, PatchError};
 use super::place::{self, Loaded, PlaceError};
 use super::plan::{Packing, Plan, Ramdisk};
-use super::{Finding, Severity, TooMany, check, limits};
+use super::{Finding, Severity, TooMany, check, limits, pinned};
 use crate::devicetree::{EditError, EmitError, ParseError, Tree};
 use crate::memory::{Memory, MemoryError};
 
 /// Room behind the tree for the system to edit it in place.
 const SLACK: usize = 0x1000;
 
+/// The device tree as it comes, before it is put right.
+#[derive(Clone, Debug)]
+pub enum Draft {
+    /// A blob that was loaded; the tree stays there if it can.
+    Loaded(Region),
+    /// A tree that was made or changed here, and has no place yet.
+    Made(Tree),
+}
+
 /// What is to be started.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Request {
     /// The image.
     pub image: Loaded,
     /// The ramdisk, if one was named.
     pub ramdisk: Option<Ramdisk>,
-    /// The tree's blob.
-    pub tree: Region,
+    /// The tree.
+    pub tree: Draft,
     /// The command line for `/chosen/bootargs`, if there is one.
     pub bootargs: Option<String>,
 }
@@ -88,14 +97,13 @@ impl Prepared {
 /// # Errors
 /// [`PrepareError`] if it does not come as far as the checks.
 pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Result<Prepared, PrepareError> {
-    let blob = memory.bytes(request.tree).map_err(PrepareError::TreeMemory)?;
-    let mut tree = Tree::parse(blob).map_err(|source| PrepareError::Tree {
-        at: request.tree,
-        source,
-    })?;
+    let (mut tree, at) = match &request.tree {
+        Draft::Loaded(at) => (parse(memory, *at)?, Some(*at)),
+        Draft::Made(tree) => (tree.clone(), None),
+    };
     let mut findings = Vec::new();
     limits::check(&tree)?;
-    findings.extend(written_over(memory, request.tree, &tree));
+    findings.extend(at.and_then(|at| written_over(memory, at, &tree)));
     patch::memory_node(&mut tree, memory, &mut findings)?;
     let ramdisk = match &request.ramdisk {
         Some(given) => {
@@ -109,7 +117,13 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         patch::command_line(&mut tree, bootargs)?;
     }
     let blob = tree.emit(SLACK)?;
-    let layout = lay_out(memory, request, (&tree, &blob), (plan, ramdisk), &mut findings)?;
+    let layout = lay_out(
+        memory,
+        (&request.image, at),
+        (&tree, &blob),
+        (plan, ramdisk),
+        &mut findings,
+    )?;
     findings.extend(check::all(&check::Subject {
         layout: &layout,
         tree: &tree,
@@ -117,6 +131,11 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         level,
     }));
     Ok(Prepared { layout, blob, findings })
+}
+
+fn parse(memory: &Memory, at: Region) -> Result<Tree, PrepareError> {
+    let blob = memory.bytes(at).map_err(PrepareError::TreeMemory)?;
+    Tree::parse(blob).map_err(|source| PrepareError::Tree { at, source })
 }
 
 /// The error of a tree that another file was loaded over. The room at its end may be: trees are handed around with more
@@ -138,30 +157,25 @@ fn written_over(memory: &Memory, place: Region, tree: &Tree) -> Option<Finding> 
 
 fn lay_out(
     memory: &Memory,
-    request: &Request,
+    (loaded, at): (&Loaded, Option<Region>),
     (tree, blob): (&Tree, &[u8]),
     (plan, ramdisk): (Plan, Option<Ramdisk>),
     findings: &mut Vec<Finding>,
 ) -> Result<Layout, PlaceError> {
-    let reserved = tree.reserved_memory().unwrap_or_default();
-    let reserved = reserved
-        .into_iter()
-        .filter_map(|(_, start, len)| Region::new(hal::PhysAddr(start), len));
-    let mut occupied: Vec<Region> = reserved.collect();
+    let mut occupied = pinned::kept_free(tree);
     occupied.extend(plan.modules.iter().map(|module| module.region));
     occupied.extend(ramdisk.iter().map(|ramdisk| ramdisk.region));
-    occupied.push(request.tree);
-    let mut image = place::image(memory, &request.image, &occupied, findings)?;
+    let with_tree: Vec<Region> = occupied.iter().copied().chain(at).collect();
+    let mut image = place::image(memory, loaded, &with_tree, findings)?;
     // Nothing can be read in a packed image yet; its size and the tree must do.
     image.is_xen |= image.packing == Packing::Gzip && plan.is_for_xen() && image.target.len() <= place::XEN_MAX;
-    occupied.pop();
     occupied.push(image.target);
     let len = u64::try_from(blob.len()).unwrap_or(u64::MAX);
-    let place = place::tree(memory, request.tree, len, &occupied)?;
-    if place.start() != request.tree.start() {
+    let place = place::tree(memory, at, len, &occupied)?;
+    if let Some(at) = at.filter(|at| at.start() != place.start()) {
         findings.push(Finding::note(format_args!(
             "the device tree moves from {} to {}: it has {len} bytes now",
-            request.tree.start(),
+            at.start(),
             place.start()
         )));
     }

@@ -9,7 +9,7 @@ use hal::{ExceptionLevel, PhysAddr, Ram, Region};
 
 use super::place::Loaded;
 use super::plan::Packing;
-use super::prepare::{Prepared, Request, prepare};
+use super::prepare::{Draft, Prepared, Request, prepare};
 use super::{Finding, Severity};
 use crate::devicetree::Tree;
 use crate::image::arm64::tests::image;
@@ -104,7 +104,7 @@ pub(super) fn request(memory: &Memory, image: u64, tree: u64) -> Request {
     Request {
         image: loaded(memory, image),
         ramdisk: None,
-        tree,
+        tree: Draft::Loaded(tree),
         bootargs: None,
     }
 }

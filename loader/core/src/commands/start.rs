@@ -12,7 +12,7 @@ use super::legacy::{self, Refusal};
 use crate::boot::handoff::{self, HandoffError};
 use crate::boot::place::{Loaded, PlaceError};
 use crate::boot::plan::Ramdisk;
-use crate::boot::prepare::{PrepareError, Prepared, Request, prepare};
+use crate::boot::prepare::{Draft, PrepareError, Prepared, Request, prepare};
 use crate::boot::report;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
 use crate::devicetree::parse_header;
@@ -156,7 +156,7 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
     let request = Request {
         image,
         ramdisk,
-        tree,
+        tree: Draft::Loaded(tree),
         bootargs,
     };
     let prepared =

@@ -206,6 +206,29 @@ pub(super) fn memory_sum(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Xen stops without `cpus`, and takes 128 on Arm (`MAX_VIRT_CPUS`).
+pub(super) fn cpus(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (_, domain) in domus(&subject.layout.plan) {
+        let path = &domain.path;
+        match (
+            subject.tree.property(domain.node, "cpus"),
+            subject.tree.u32(domain.node, "cpus"),
+        ) {
+            (None, _) => findings.push(Finding::error(format_args!(
+                "{path} has no cpus property; Xen stops without it: write cpus = <1>"
+            ))),
+            (Some(value), None) => findings.push(Finding::error(format_args!(
+                "{path}: cpus has {} bytes; Xen reads one cell, such as <1>",
+                value.len()
+            ))),
+            (_, Some(count @ (0 | 129..))) => findings.push(Finding::error(format_args!(
+                "{path}: cpus = {count}; a domain has from 1 to 128"
+            ))),
+            _ => {}
+        }
+    }
+}
+
 /// A domain without `vpl011` is silent unless a device is passed through.
 pub(super) fn consoles(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (_, domain) in domus(&subject.layout.plan) {

@@ -210,6 +210,35 @@ fn the_image_and_the_tree_keep_out_of_reserved_memory_by_themselves() {
 }
 
 #[test]
+fn what_xen_hands_to_domains_is_kept_free() {
+    let pin = |node: &'static str, name: &'static str, start: u32| {
+        move |tree: &mut Tree| {
+            let node = tree.find(node).unwrap();
+            let cells = [start, 0x10_0000].map(u32::to_be_bytes).concat();
+            for what in ["address", "size"] {
+                tree.set_u32(node, &format!("#{name}-{what}-cells"), 1).unwrap();
+            }
+            tree.set(node, name, &cells).unwrap();
+        }
+    };
+    assert_eq!(
+        found(&virt(pin("/chosen/domU1", "xen,static-mem", 0x4300_0000)), Error),
+        [
+            "initrd (/chosen/domU1/module@43000000) at 0x43000000..0x43000bbb lies in 0x43000000..0x43100000, which \
+             xen,static-mem of /chosen/domU1 gives away"
+        ]
+    );
+    assert_eq!(
+        found(&virt(pin("/chosen", "xen,static-heap", 0x6000_0000)), Error),
+        [""; 0]
+    );
+    // The image and the tree go elsewhere by themselves.
+    let prepared = run(&virt(pin("/chosen", "xen,static-heap", 0x4140_0000)), XEN, TREE);
+    assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
+    assert_ne!(prepared.layout.image.target.start(), PhysAddr(XEN));
+}
+
+#[test]
 fn the_reservation_block_may_mark_modules_but_not_cut_them() {
     let whole = virt(|tree| tree.add_reservation(0x4300_0000, 0x1000).unwrap());
     assert_eq!(found(&whole, Warning), [""; 0]);

@@ -327,6 +327,7 @@ fn sixty_four_domains_with_three_modules_each() {
             tree.set_strings(domain, "compatible", &["xen,domain"]).unwrap();
             tree.set_u32(domain, "#address-cells", 1).unwrap();
             tree.set_u32(domain, "#size-cells", 1).unwrap();
+            tree.set_u32(domain, "cpus", 1).unwrap();
             tree.set_u64(domain, "memory", 16384).unwrap();
             for (offset, role) in [
                 (0, "multiboot,kernel"),

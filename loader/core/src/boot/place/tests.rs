@@ -120,25 +120,34 @@ fn without_room_it_says_how_much_was_needed() {
 fn a_tree_grows_in_place_if_nothing_follows_and_moves_if_something_does() {
     let mut memory = machine(VIRT, &[(0x4300_0000, "xen.dtb", cpio(0x800))]);
     let wanted = region(0x4300_0000, 0x800);
-    assert_eq!(tree(&memory, wanted, 0x2000, &[]).unwrap(), region(0x4300_0000, 0x2000));
     assert_eq!(
-        tree(&memory, wanted, 0x2000, &[region(0x4300_1000, 1)]).unwrap(),
+        tree(&memory, Some(wanted), 0x2000, &[]).unwrap(),
+        region(0x4300_0000, 0x2000)
+    );
+    assert_eq!(
+        tree(&memory, Some(wanted), 0x2000, &[region(0x4300_1000, 1)]).unwrap(),
         region(0x7eff_e000, 0x2000)
     );
     load(&mut memory, 0x4300_1800, "initrd", &cpio(64));
-    assert_eq!(tree(&memory, wanted, 0x2000, &[]).unwrap(), region(0x7eff_e000, 0x2000));
-    assert_eq!(tree(&memory, wanted, 0x1800, &[]).unwrap(), region(0x4300_0000, 0x1800));
+    assert_eq!(
+        tree(&memory, Some(wanted), 0x2000, &[]).unwrap(),
+        region(0x7eff_e000, 0x2000)
+    );
+    assert_eq!(
+        tree(&memory, Some(wanted), 0x1800, &[]).unwrap(),
+        region(0x4300_0000, 0x1800)
+    );
 }
 
 #[test]
 fn an_unaligned_or_reserved_tree_moves() {
     let memory = machine(VIRT, &[(0x4300_0004, "xen.dtb", cpio(0x800))]);
     assert_eq!(
-        tree(&memory, region(0x4300_0004, 0x800), 0x1000, &[]).unwrap(),
+        tree(&memory, Some(region(0x4300_0004, 0x800)), 0x1000, &[]).unwrap(),
         region(0x7eff_f000, 0x1000)
     );
     assert_eq!(
-        tree(&memory, region(0x7f10_0000, 0x800), 0x1000, &[]).unwrap(),
+        tree(&memory, Some(region(0x7f10_0000, 0x800)), 0x1000, &[]).unwrap(),
         region(0x7eff_f000, 0x1000)
     );
 }

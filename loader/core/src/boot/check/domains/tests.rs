@@ -171,3 +171,34 @@ fn a_domain_without_a_console_is_noted() {
     });
     assert!(!found(&silent, Note).iter().any(|note| note.contains("vpl011")));
 }
+
+#[test]
+fn a_domain_has_processors() {
+    let with = |value: Option<&[u8]>| {
+        let memory = virt(|tree| {
+            let node = tree.find("/chosen/domU2").unwrap();
+            match value {
+                Some(value) => tree.set(node, "cpus", value).unwrap(),
+                None => tree.remove_property(node, "cpus").unwrap(),
+            }
+        });
+        found(&memory, Error)
+    };
+    assert_eq!(
+        with(None),
+        ["/chosen/domU2 has no cpus property; Xen stops without it: write cpus = <1>"]
+    );
+    assert_eq!(
+        with(Some(b"2\0")),
+        ["/chosen/domU2: cpus has 2 bytes; Xen reads one cell, such as <1>"]
+    );
+    for count in [0_u32, 129, u32::MAX] {
+        assert_eq!(
+            with(Some(&count.to_be_bytes())),
+            [alloc::format!(
+                "/chosen/domU2: cpus = {count}; a domain has from 1 to 128"
+            )]
+        );
+    }
+    assert_eq!(with(Some(&128_u32.to_be_bytes())), [""; 0]);
+}
