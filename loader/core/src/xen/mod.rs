@@ -4,11 +4,19 @@
 //! - [`config`]: `xen.cfg`, as Xen's EFI stub reads it (`docs/misc/efi.pandoc`), with what was proposed for domains.
 //! - [`hyperlaunch`]: `/chosen/hypervisor` (`docs/designs/launch/hyperlaunch-devicetree.rst`).
 //! - [`system_dt`]: `/domains` of a System Device Tree.
+//! - [`chosen`]: modules and domains as they were proposed for the Devicetree Specification.
+//!
+//! [`property`] writes what `DOMAIN_property=` of `xen.cfg` says into a domain's node.
 //!
 //! Whatever the form, the result is a tree in which a module that is still to be loaded names its file by the property that Xen's EFI
 //! stub knows, [`module::FILE`]: who loads it replaces that by `reg`.
 
+pub mod chosen;
+mod command_line;
 pub mod config;
+pub mod graft;
 pub mod hyperlaunch;
 pub mod module;
+pub mod property;
+mod size;
 pub mod system_dt;
