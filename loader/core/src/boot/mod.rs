@@ -20,6 +20,7 @@ pub mod place;
 pub mod plan;
 pub mod prepare;
 pub mod report;
+pub mod room;
 mod survey;
 #[cfg(test)]
 mod testing;

@@ -6,6 +6,7 @@
 //! - [`system_dt`]: `/domains` of a System Device Tree.
 //! - [`chosen`]: modules and domains as they were proposed for the Devicetree Specification.
 //!
+//! [`dom0less`] adds what the lines of `xen.cfg` say, and finds the files that modules name; [`plan`] is what comes of it all.
 //! [`property`] writes what `DOMAIN_property=` of `xen.cfg` says into a domain's node.
 //!
 //! Whatever the form, the result is a tree in which a module that is still to be loaded names its file by the property that Xen's EFI
@@ -14,9 +15,11 @@
 pub mod chosen;
 mod command_line;
 pub mod config;
+pub mod dom0less;
 pub mod graft;
 pub mod hyperlaunch;
 pub mod module;
+pub mod plan;
 pub mod property;
 mod size;
 pub mod system_dt;

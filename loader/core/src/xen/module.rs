@@ -44,3 +44,27 @@ pub fn add(tree: &mut Tree, domain: NodeId, kind: Kind) -> Result<NodeId, EditEr
     tree.set_strings(node, "compatible", &[kind.compatible(), "multiboot,module"])?;
     Ok(node)
 }
+
+/// The strings that say what a module is; the last two are those of Xen 4.4.
+const KINDS: [(&str, Kind); 6] = [
+    ("multiboot,kernel", Kind::Kernel),
+    ("multiboot,ramdisk", Kind::Ramdisk),
+    ("multiboot,device-tree", Kind::DeviceTree),
+    ("xen,xsm-policy", Kind::XsmPolicy),
+    ("xen,linux-zimage", Kind::Kernel),
+    ("xen,linux-initrd", Kind::Ramdisk),
+];
+
+/// What the node's `compatible` says that it is.
+#[must_use]
+pub fn kind(tree: &Tree, node: NodeId) -> Option<Kind> {
+    let found = KINDS.iter().find(|(name, _)| tree.compatible(node, name));
+    found.map(|(_, kind)| *kind)
+}
+
+/// Whether the node is a module, of a kind that it says or not.
+#[must_use]
+pub fn is_one(tree: &Tree, node: NodeId) -> bool {
+    let any = ["multiboot,module", "xen,multiboot-module"];
+    kind(tree, node).is_some() || any.iter().any(|name| tree.compatible(node, name))
+}

@@ -178,7 +178,7 @@ fn give_bootargs(tree: &mut Tree, domain: NodeId, target: NodeId) -> Result<(), 
     };
     let is_silent =
         |node: &NodeId| graft::kind_of(tree, *node) == Some(Kind::Kernel) && tree.property(*node, "bootargs").is_none();
-    let kernel = tree.children(target).filter(is_silent).next_back();
+    let kernel = tree.children(target).rfind(is_silent);
     match kernel {
         Some(kernel) => tree.set_strings(kernel, "bootargs", &[&line]),
         None => Ok(()),
