@@ -1,0 +1,66 @@
+//! Warnings and notes with their places, not too many of them.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::{MAX_FINDINGS, Position};
+use crate::finding::Finding;
+
+/// How many characters of a name are shown in a message.
+const SHOWN: usize = 64;
+
+/// A name from the file, as a message shows it.
+pub(super) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(SHOWN).collect();
+    if short.len() < text.len() {
+        short.push_str("...");
+    }
+    short
+}
+
+/// What was found so far.
+pub(super) struct Findings<'a> {
+    source: &'a str,
+    list: Vec<Finding>,
+    more: usize,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(source: &'a str) -> Self {
+        Self {
+            source,
+            list: Vec::new(),
+            more: 0,
+        }
+    }
+
+    pub(super) fn warn(&mut self, at: Position, what: fmt::Arguments<'_>) {
+        self.push(|source| Finding::warning(format_args!("{source}:{at}: {what}")));
+    }
+
+    pub(super) fn note(&mut self, at: Position, what: fmt::Arguments<'_>) {
+        self.push(|source| Finding::note(format_args!("{source}:{at}: {what}")));
+    }
+
+    /// A warning that is about no single line.
+    pub(super) fn warn_of_file(&mut self, what: fmt::Arguments<'_>) {
+        self.push(|source| Finding::warning(format_args!("{source}: {what}")));
+    }
+
+    fn push(&mut self, make: impl FnOnce(&str) -> Finding) {
+        if self.list.len() < MAX_FINDINGS {
+            self.list.push(make(self.source));
+        } else {
+            self.more = self.more.saturating_add(1);
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Vec<Finding> {
+        if self.more != 0 {
+            let last = format_args!("{}: {} more findings are not shown", self.source, self.more);
+            self.list.push(Finding::note(last));
+        }
+        self.list
+    }
+}

@@ -1,0 +1,1052 @@
+extern crate std;
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::time::{Duration, Instant};
+
+use super::{
+    Config, ConfigError, FileLine, MAX_DOMAINS, MAX_FILE, MAX_FINDINGS, MAX_LINE, MAX_LINES, Position, Section, names,
+};
+use crate::finding::Finding;
+
+fn config(text: impl AsRef<[u8]>) -> Config {
+    Config::parse("xen.cfg", text.as_ref()).unwrap()
+}
+
+/// The section that is read if none is asked for.
+fn section(text: impl AsRef<[u8]>) -> Section {
+    config(text).section(None).unwrap()
+}
+
+/// The sentence that refuses the file or its section.
+fn refused(text: impl AsRef<[u8]>) -> String {
+    let section = Config::parse("xen.cfg", text.as_ref()).and_then(|config| config.section(None));
+    section.unwrap_err().to_string()
+}
+
+fn sentences(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
+}
+
+/// What is found in the file and in its section.
+fn found(text: impl AsRef<[u8]>) -> Vec<String> {
+    let config = config(text);
+    let section = config.section(None).unwrap();
+    sentences(&[config.findings(), &section.findings].concat())
+}
+
+fn at(line: u32, column: u32) -> Position {
+    Position { line, column }
+}
+
+fn file(file: &str, args: Option<&str>, at: Position) -> FileLine {
+    FileLine {
+        file: file.into(),
+        args: args.map(Into::into),
+        at,
+    }
+}
+
+fn kernel(text: impl AsRef<[u8]>) -> Option<String> {
+    section(text).kernel.map(|kernel| kernel.file)
+}
+
+/// The example of efi.pandoc.
+const DOCUMENT: &str = "\
+[global]
+default=sle11sp2
+
+[sle11sp2]
+options=console=vga,com1 com1=57600 loglvl=all noreboot
+kernel=vmlinuz-3.0.31-0.4-xen [domain 0 command line options]
+ramdisk=initrd-3.0.31-0.4-xen
+";
+
+#[test]
+fn the_documents_example() {
+    for text in [
+        DOCUMENT.to_string(),
+        DOCUMENT.replace('\n', "\r\n"),
+        DOCUMENT.replace('\n', "\r"),
+        format!("\u{feff}{DOCUMENT}"),
+    ] {
+        let config = config(&text);
+        assert_eq!(config.default_section(), Some("sle11sp2"));
+        assert_eq!(config.sections().collect::<Vec<_>>(), ["sle11sp2"]);
+        assert_eq!((config.chain(), config.findings()), (None, &[][..]));
+        let expected = Section {
+            source: "xen.cfg".into(),
+            options: Some("console=vga,com1 com1=57600 loglvl=all noreboot".into()),
+            kernel: Some(file(
+                "vmlinuz-3.0.31-0.4-xen",
+                Some("[domain 0 command line options]"),
+                at(6, 8),
+            )),
+            ramdisk: Some(file("initrd-3.0.31-0.4-xen", None, at(7, 9))),
+            ..Section::default()
+        };
+        assert_eq!(config.section(None), Ok(expected.clone()));
+        assert_eq!(config.section(Some("sle11sp2")), Ok(expected));
+    }
+}
+
+/// The example of the proposal for domains.
+#[test]
+fn the_proposal_for_domains() {
+    let text = "\
+[global]
+default=xen_dom0less
+
+[xen_dom0less]
+# Xen boot arguments
+options=noreboot console=dtuart dtuart=serial0 bootscrub=0
+# Xen device tree
+dtb=fvp.dtb
+
+# Guest 1
+domu1_kernel=Image-domu1.bin console=ttyAMA0 root=/dev/ram0 rw
+domu1_property=cpus=1
+domu1_property=memory=0xC0000
+domu1_dtb=domu.dtb
+
+# Guest 2
+domu2_kernel=Image-domu2.bin console=ttyAMA0 root=/dev/ram0 rw
+domu2_property=cpus=1
+domu2_property=memory=0x100000
+domu2_property=vpl011
+domu2_property=address-cells=1
+";
+    let section = section(text);
+    assert_eq!(section.findings, []);
+    assert_eq!(section.dtb, Some(file("fvp.dtb", None, at(8, 5))));
+    assert_eq!(section.kernel, None);
+    let [one, two] = &section.domains[..] else {
+        panic!("two domains")
+    };
+    assert_eq!((one.name.as_str(), one.at), ("domu1", at(11, 1)));
+    let args = Some("console=ttyAMA0 root=/dev/ram0 rw");
+    assert_eq!(one.kernel, Some(file("Image-domu1.bin", args, at(11, 14))));
+    assert_eq!(one.dtb, Some(file("domu.dtb", None, at(14, 11))));
+    assert_eq!((&one.ramdisk, &two.dtb), (&None, &None));
+    let properties: Vec<_> = two
+        .properties
+        .iter()
+        .map(|line| (line.name.as_str(), line.value.as_deref(), line.at))
+        .collect();
+    assert_eq!(
+        properties,
+        [
+            ("cpus", Some("1"), at(18, 16)),
+            ("memory", Some("0x100000"), at(19, 16)),
+            ("vpl011", None, at(20, 16)),
+            ("address-cells", Some("1"), at(21, 16)),
+        ]
+    );
+}
+
+/// The example of the proposal for binaries, with its empty `xsm=` as it came through the mail.
+#[test]
+fn the_proposal_for_binaries() {
+    let text = "\
+[global]
+default=section1
+
+[section1]
+options=console=vga,com1 com1=57600 loglvl=all noreboot
+kernel=vmlinuz-3.0.31-0.4-xen [domain 0 command line options]
+ramdisk=initrd-3.0.31-0.4-xen
+xsm=
+dtb=devtree.dtb
+binary=vmlinuz-guest domu-kernel
+binary=ramdisk-domA.img domA-ramdisk
+binary=ramdisk-domB.img domB-ramdisk
+";
+    let section = section(text);
+    let binaries: Vec<_> = section
+        .binaries
+        .iter()
+        .map(|binary| (binary.file.as_str(), binary.key.as_str(), binary.at))
+        .collect();
+    assert_eq!(
+        binaries,
+        [
+            ("vmlinuz-guest", "domu-kernel", at(10, 8)),
+            ("ramdisk-domA.img", "domA-ramdisk", at(11, 8)),
+            ("ramdisk-domB.img", "domB-ramdisk", at(12, 8)),
+        ]
+    );
+    assert_eq!(section.xsm, None);
+    assert_eq!(
+        sentences(&section.findings),
+        ["Warning: xen.cfg:8:5: 'xsm' names no file: there is no policy"]
+    );
+    assert_eq!(section.dtb.unwrap().file, "devtree.dtb");
+}
+
+#[test]
+fn every_key_of_a_section() {
+    let section = section("xen=xen.gz\nxsm=policy\ndtb=a.dtb\nmodule=one a  b\nmodule=two\nmodule=one\n");
+    assert_eq!(section.xen, Some(file("xen.gz", None, at(1, 5))));
+    assert_eq!(section.xsm, Some(file("policy", None, at(2, 5))));
+    assert_eq!(
+        section.modules,
+        [
+            file("one", Some("a  b"), at(4, 8)),
+            file("two", None, at(5, 8)),
+            file("one", None, at(6, 8)),
+        ]
+    );
+    assert_eq!(section.findings, []);
+    let nothing = Section {
+        source: "xen.cfg".into(),
+        ..Section::default()
+    };
+    assert_eq!(self::section(""), nothing);
+}
+
+#[test]
+fn comments_and_blanks() {
+    for text in [
+        "kernel=a",
+        "  \t kernel=a \t # b\n",
+        "# x\n; y\n \t;kernel=x\n#kernel=x\nkernel=a#b\n",
+        "\n\r\n\r\r\nkernel=a\r\n",
+        "kernel=  a  \n",
+        "kernel = a\n",
+        "kernel\t=\ta\n",
+    ] {
+        assert_eq!(kernel(text).as_deref(), Some("a"), "{text:?}");
+    }
+    // A semicolon is one at the beginning only, and the value may hold a second '='.
+    let section = section("options=a;b=c ; d\nkernel=a ;b\n");
+    assert_eq!(section.options.as_deref(), Some("a;b=c ; d"));
+    assert_eq!(section.kernel, Some(file("a", Some(";b"), at(2, 8))));
+    // What a comment says in another encoding does not matter.
+    assert_eq!(kernel(b"# f\xfcr\n;f\xfcr\nkernel=a # f\xfcr\n").as_deref(), Some("a"));
+    assert_eq!(kernel("kernel=Ä/ö x\n").as_deref(), Some("Ä/ö"));
+    assert_eq!(self::section("options=\n").options.as_deref(), Some(""));
+}
+
+#[test]
+fn columns_are_characters_and_lines_end_in_three_ways() {
+    let section = section("# ä\r\n\u{20}\u{20}kernel =\ta\rdtb=b\n\nxsm=c\r\r\nramdisk=d\n");
+    assert_eq!(section.kernel.unwrap().at, at(2, 12));
+    assert_eq!(section.dtb.unwrap().at, at(3, 5));
+    assert_eq!(section.xsm.unwrap().at, at(5, 5));
+    assert_eq!(section.ramdisk.unwrap().at, at(7, 9));
+    assert_eq!(refused("\u{feff}kernel=a\nxen=\n"), "xen.cfg:2:5: 'xen' names no file");
+    assert_eq!(
+        found("\u{feff}ä=b\n"),
+        ["Warning: xen.cfg:1:1: unknown key 'ä' is ignored"]
+    );
+    assert_eq!(
+        refused("d_property=ä\n"),
+        "xen.cfg:1:12: 'ä' cannot stand in a property's name"
+    );
+    assert_eq!(
+        refused("options=ää\u{85}\n"),
+        "xen.cfg:1:11: the control character 0x85 is not text"
+    );
+}
+
+#[test]
+fn the_section_is_the_persons_then_the_defaults_then_the_whole_file() {
+    let text = "[global]\ndefault=b\n[a]\nkernel=1\n[b]\nkernel=2\n[c]\noptions=x\n";
+    let config = config(text);
+    let of = |wanted| config.section(wanted).unwrap().kernel.map(|kernel| kernel.file);
+    assert_eq!(of(Some("a")).as_deref(), Some("1"));
+    assert_eq!(of(None).as_deref(), Some("2"));
+    assert_eq!(of(Some("c")), None);
+    assert_eq!(config.sections().collect::<Vec<_>>(), ["a", "b", "c"]);
+    assert_eq!(
+        kernel(text.replace("default=b\n", "")).as_deref(),
+        Some("1"),
+        "without a default the first line of the file counts"
+    );
+    // Before any header, and outside of [global], there is no default.
+    for text in [
+        "default=b\n[a]\nkernel=1\n[b]\nkernel=2\n",
+        "[a]\ndefault=b\nkernel=1\n[b]\nkernel=2\n",
+    ] {
+        assert_eq!(kernel(text).as_deref(), Some("1"), "{text}");
+    }
+    assert_eq!(kernel("[global]\ndefault=\n[a]\nkernel=1\n").as_deref(), Some("1"));
+    // It may be any section, and the name may hold anything.
+    assert_eq!(kernel("[global]\ndefault=global\nkernel=1\n").as_deref(), Some("1"));
+    assert_eq!(
+        kernel("[global]\ndefault=a b[c\n[a b[c]\nkernel=1\n").as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        kernel("[x]\nkernel=1\n[global]\ndefault=y\n[y]\nkernel=2").as_deref(),
+        Some("2")
+    );
+}
+
+#[test]
+fn a_section_that_comes_again_goes_on() {
+    let text = "[global]\ndefault=a\n[a]\noptions=x\n[b]\nkernel=1\n[a]\nkernel=2\n";
+    let config = config(text);
+    assert_eq!(config.sections().collect::<Vec<_>>(), ["a", "b"]);
+    let section = config.section(None).unwrap();
+    assert_eq!(section.options.as_deref(), Some("x"));
+    assert_eq!(section.kernel.unwrap().file, "2");
+    assert_eq!(
+        sentences(config.findings()),
+        ["Warning: xen.cfg:7:1: [a] begins in line 3 and goes on here; Xen's EFI stub reads its first part only"]
+    );
+    assert_eq!(
+        refused("[global]\ndefault=a\n[a]\nd_kernel=x\n[b]\n[a]\nd_kernel=y\n"),
+        "xen.cfg:7:1: 'd_kernel' stands in line 4 already, and a domain has one"
+    );
+}
+
+#[test]
+fn a_chain_is_followed_if_there_is_no_kernel() {
+    let config =
+        config("[global]\nchain=other.cfg\n[a]\nkernel=1\n[b]\noptions=x\n[c]\ndomu1_kernel=x\n[d]\ndomu_kernel=x\n");
+    assert_eq!(config.chain(), Some(&file("other.cfg", None, at(2, 7))));
+    let asked = |wanted| (config.has_section(wanted), config.has_kernel(wanted));
+    assert_eq!(asked(Some("a")), (true, true));
+    assert_eq!(asked(Some("b")), (true, false));
+    assert_eq!(asked(Some("c")), (true, true));
+    assert_eq!(
+        asked(Some("d")),
+        (true, true),
+        "the mistake is told instead of the other file read"
+    );
+    assert_eq!(asked(Some("e")), (false, false));
+    assert_eq!(asked(None), (true, true));
+    assert!(!self::config("[a]\ndomu1_dtb=d\n[b]\ndomu1_kernel=k\n").has_kernel(None));
+    let config = self::config("[global]\ndefault=e\nchain=x y\n");
+    assert_eq!((config.has_section(None), config.has_kernel(None)), (false, false));
+    assert_eq!(
+        sentences(config.findings()),
+        ["Warning: xen.cfg:3:7: 'y' behind the file 'x' of 'chain' is ignored"]
+    );
+    assert_eq!(self::config("").chain(), None);
+}
+
+#[test]
+fn domains_have_a_number_or_the_name_of_a_node() {
+    let longest = "n".repeat(31);
+    for (key, name) in [
+        ("domu0", "domu0"),
+        ("domu4294967295", "domu4294967295"),
+        ("domu0000000000000000000007", "domu7"),
+        ("domU1", "domU1"),
+        ("domua", "domua"),
+        ("domu-1", "domu-1"),
+        ("my_dom", "my_dom"),
+        ("a,b.c_d+e-f", "a,b.c_d+e-f"),
+        ("domu1_kernel", "domu1_kernel"),
+        (&longest, &longest),
+    ] {
+        let section = section(format!("{key}_kernel=k a\n{key}_ramdisk=r\n{key}_property=cpus=2\n"));
+        let [domain] = &section.domains[..] else {
+            panic!("{key}: a domain")
+        };
+        assert_eq!(domain.name, name);
+        assert_eq!(domain.kernel.as_ref().unwrap().args.as_deref(), Some("a"));
+        assert_eq!(domain.ramdisk.as_ref().unwrap().file, "r");
+        assert_eq!(domain.properties.len(), 1);
+    }
+    let long = "n".repeat(32);
+    for key in ["", "a b", "a/b", "dom@1", "ä", &long] {
+        let text = format!("{key}_kernel=k\n");
+        assert_eq!(section(&text).domains, [], "{key}");
+        let [finding] = &found(&text)[..] else {
+            panic!("{key}: a warning")
+        };
+        let start = format!("Warning: xen.cfg:1:1: unknown key '{key}_kernel' is ignored");
+        assert!(finding.starts_with(&start), "{finding}");
+    }
+}
+
+#[test]
+fn domains_stand_in_the_order_of_their_first_lines() {
+    let section = section(
+        "b_property=x\ndomu2_kernel=k\nb_kernel=k\na_dtb=d\ndomu02_ramdisk=r\ndomu002_dtb=d\ndomu02_property=x\n",
+    );
+    let names: Vec<_> = section.domains.iter().map(|domain| domain.name.as_str()).collect();
+    assert_eq!(names, ["b", "domu2", "a"]);
+    assert!(section.domains[1].ramdisk.is_some() && section.domains[1].dtb.is_some());
+    assert_eq!(
+        sentences(&section.findings),
+        [
+            "Warning: xen.cfg:5:1: the domain 'domu02' is the same as 'domu2'",
+            "Warning: xen.cfg:6:1: the domain 'domu002' is the same as 'domu2'",
+        ]
+    );
+}
+
+#[test]
+fn properties_are_kept_as_text() {
+    let longest = "p".repeat(31);
+    for (line, name, value) in [
+        ("cpus=2", "cpus", Some("2")),
+        ("vpl011", "vpl011", None),
+        ("vpl011=", "vpl011", Some("")),
+        ("memory = 0 0x20000", "memory", Some("0 0x20000")),
+        ("bootargs=console=ttyAMA0 rw", "bootargs", Some("console=ttyAMA0 rw")),
+        ("xen,enhanced=\"no-xenstore\"", "xen,enhanced", Some("\"no-xenstore\"")),
+        ("a.b_c+d?e-f,G7=/x", "a.b_c+d?e-f,G7", Some("/x")),
+        (&longest, &longest, None),
+    ] {
+        let section = section(format!("domu1_property={line}\ndomu1_property={line}\n"));
+        let properties = &section.domains[0].properties;
+        assert_eq!(properties.len(), 2, "{line}: any number of times");
+        assert_eq!(
+            (properties[1].name.as_str(), properties[1].value.as_deref()),
+            (name, value)
+        );
+        assert_eq!(properties[1].at, at(2, 16));
+    }
+}
+
+/// Without a section that counts, each thing is what one section says.
+#[test]
+fn ignored_headers_do_not_mix_domains_and_modules() {
+    let text = "\
+options=first
+[a]
+kernel=1
+module=a1
+domu1_kernel=a x
+binary=one k
+[b]
+options=second
+kernel=2
+module=b1
+domu1_kernel=b
+domu1_ramdisk=b
+domu1_property=cpus=4
+domu2_kernel=b
+binary=two k
+binary=two l
+[a]
+module=a2
+domu1_property=cpus=2
+";
+    let config = config(text);
+    let section = config.section(None).unwrap();
+    assert_eq!(section.options.as_deref(), Some("first"));
+    assert_eq!(section.kernel.unwrap().file, "1");
+    let modules: Vec<_> = section.modules.iter().map(|module| module.file.as_str()).collect();
+    assert_eq!(modules, ["a1", "a2"]);
+    let [one, two] = &section.domains[..] else {
+        panic!("two domains")
+    };
+    assert_eq!(one.kernel, Some(file("a", Some("x"), at(5, 14))));
+    assert_eq!((&one.ramdisk, one.properties.len()), (&None, 1));
+    assert_eq!(two.name, "domu2");
+    let binaries: Vec<_> = section
+        .binaries
+        .iter()
+        .map(|binary| (binary.key.as_str(), binary.file.as_str()))
+        .collect();
+    assert_eq!(binaries, [("k", "one"), ("l", "two")]);
+    assert_eq!(
+        sentences(&section.findings),
+        [
+            "Warning: xen.cfg: no section was asked for, and no 'default' in [global] names one: of each key the first line counts, \
+             whatever section it is in",
+            "Warning: xen.cfg:8:1: 'options' stands in line 1 already, which counts",
+        ]
+    );
+    // What is in no section of its own goes with each.
+    let shared = self::section(
+        "domu1_property=x\nmodule=a\n[global]\ndomu1_dtb=d\n[a]\ndomu1_kernel=a\nmodule=b\n[b]\nmodule=c\ndomu1_kernel=b\n",
+    );
+    let domain = &shared.domains[0];
+    assert_eq!(
+        (domain.kernel.as_ref().unwrap().file.as_str(), domain.properties.len()),
+        ("a", 1)
+    );
+    assert!(domain.dtb.is_some() && shared.modules.len() == 2);
+    // One section with lines is clear enough, and so is the person's.
+    assert_eq!(found("[global]\noptions=x\n[a]\nkernel=1\n[b]\n"), Vec::<String>::new());
+    assert_eq!(
+        sentences(&config.section(Some("b")).unwrap().findings),
+        ["Warning: xen.cfg:1:1: 'options' stands before any section and is no part of [b]"]
+    );
+}
+
+/// What is taken, or passed over, with a word about it.
+const FOUND: &[(&str, &str)] = &[
+    (
+        "\n\nkernal=x\n",
+        "Warning: xen.cfg:3:1: unknown key 'kernal' is ignored; did you mean kernel?",
+    ),
+    (
+        "Kernel=x\n",
+        "Warning: xen.cfg:1:1: unknown key 'Kernel' is ignored; did you mean kernel?",
+    ),
+    (
+        "  initrd = x\n",
+        "Warning: xen.cfg:1:3: unknown key 'initrd' is ignored; did you mean ramdisk?",
+    ),
+    (
+        "domu3_kernl=x\n",
+        "Warning: xen.cfg:1:1: unknown key 'domu3_kernl' is ignored; did you mean domu3_kernel?",
+    ),
+    (
+        "domu03_initrd=x\n",
+        "Warning: xen.cfg:1:1: unknown key 'domu03_initrd' is ignored; did you mean domu3_ramdisk?",
+    ),
+    (
+        "domu3_memory=x\n",
+        "Warning: xen.cfg:1:1: unknown key 'domu3_memory' is ignored",
+    ),
+    ("zzz=x\n", "Warning: xen.cfg:1:1: unknown key 'zzz' is ignored"),
+    ("=x\n", "Warning: xen.cfg:1:1: unknown key '' is ignored"),
+    ("a b = c\n", "Warning: xen.cfg:1:1: unknown key 'a b' is ignored"),
+    (
+        "ucode=x\n",
+        "Warning: xen.cfg:1:1: 'ucode' is for PCs and means nothing here",
+    ),
+    (
+        "[global]\nvideo=gfx-1024x768\n",
+        "Warning: xen.cfg:2:1: 'video' is for PCs and means nothing here",
+    ),
+    (
+        "gfx-mode=x\n",
+        "Warning: xen.cfg:1:1: 'gfx-mode' is for PCs and means nothing here",
+    ),
+    ("kernel\n", "Warning: xen.cfg:1:1: 'kernel' has no '=' and is ignored"),
+    (
+        "domu#_kernel=x\n",
+        "Warning: xen.cfg:1:1: 'domu' has no '=' and is ignored; a '#' begins a comment",
+    ),
+    (
+        "kernel =x\n",
+        "Warning: xen.cfg:1:1: Xen's EFI stub wants no blank between 'kernel' and '='",
+    ),
+    (
+        "[ a ]\n",
+        "Warning: xen.cfg:1:1: Xen's EFI stub wants no blanks within [a]",
+    ),
+    ("[a] b\n", "Warning: xen.cfg:1:1: 'b' behind [a] is ignored"),
+    ("[a]]\n", "Warning: xen.cfg:1:1: ']' behind [a] is ignored"),
+    (
+        "kernel=a\nkernel=b\n",
+        "Warning: xen.cfg:2:1: 'kernel' stands in line 1 already, which counts",
+    ),
+    (
+        "options=a\n\noptions=a\n",
+        "Warning: xen.cfg:3:1: 'options' stands in line 1 already, which counts",
+    ),
+    (
+        "[global]\ndefault=a\ndefault=b\n[a]\n",
+        "Warning: xen.cfg:3:1: 'default' stands in line 2 already, which counts",
+    ),
+    (
+        "[global]\nchain=a\nchain=b\n",
+        "Warning: xen.cfg:3:1: 'chain' stands in line 2 already, which counts",
+    ),
+    (
+        "[global]\ndefault=\n",
+        "Warning: xen.cfg:2:9: 'default' names no section and is ignored",
+    ),
+    (
+        "default=a\n",
+        "Warning: xen.cfg:1:1: 'default' counts in [global] only and is ignored",
+    ),
+    (
+        "[a]\nchain=a\n",
+        "Warning: xen.cfg:2:1: 'chain' counts in [global] only and is ignored",
+    ),
+    (
+        "[global]\ndefault=a\noptions=x\n[a]\n",
+        "Warning: xen.cfg:3:1: 'options' stands in [global] and is no part of [a]",
+    ),
+    (
+        "ramdisk=my disk.img\n",
+        "Warning: xen.cfg:1:9: 'disk.img' behind the file 'my' of 'ramdisk' means nothing; a file's name ends at a blank",
+    ),
+    (
+        "d_dtb=my tree\n",
+        "Warning: xen.cfg:1:7: 'tree' behind the file 'my' of 'd_dtb' means nothing; a file's name ends at a blank",
+    ),
+    (
+        "binary=a k\nbinary=a k\n",
+        "Warning: xen.cfg:2:1: the binary 'k' stands in line 1 already",
+    ),
+    (
+        "kernel=a\tb\tc\n",
+        "Note: xen.cfg:1:9: a tab is a blank here, while Xen's EFI stub ends the line there",
+    ),
+    (
+        "kernel=a",
+        "Note: xen.cfg:1:1: the last line has no newline; it is read here, while Xen's EFI stub ignores it",
+    ),
+    (
+        "\n [a]",
+        "Note: xen.cfg:2:2: the last line has no newline; it is read here, while Xen's EFI stub ignores it",
+    ),
+];
+
+#[test]
+fn warnings_and_notes() {
+    for (text, expected) in FOUND {
+        assert_eq!(found(text), [*expected], "{text:?}");
+    }
+    for text in [
+        "kernel=a\r",
+        "kernel=a#",
+        "kernel=a\n\t",
+        "#",
+        "\tkernel=a\t#\tb\n",
+        "\tkernel=a \t\n",
+        "[a]#b\n",
+    ] {
+        assert_eq!(found(text), Vec::<String>::new(), "{text:?}");
+    }
+}
+
+/// What is refused, and the sentence.
+const REFUSED: &[(&str, &str)] = &[
+    ("a=b\n\0\n", "xen.cfg:2:1: the control character 0x00 is not text"),
+    ("# \u{1b}[2J\n", "xen.cfg:1:3: the control character 0x1b is not text"),
+    (
+        "kernel=a\u{b}options=b\n",
+        "xen.cfg:1:9: the control character 0x0b is not text",
+    ),
+    ("kernel=\u{7f}\n", "xen.cfg:1:8: the control character 0x7f is not text"),
+    ("[a\u{9b}]\n", "xen.cfg:1:3: the control character 0x9b is not text"),
+    ("[a\nkernel=x\n", "xen.cfg:1:1: the section's header has no ']'"),
+    (" [a#]\n", "xen.cfg:1:2: the section's header has no ']'"),
+    ("[]\n", "xen.cfg:1:1: the section has no name"),
+    ("[ \t]\n", "xen.cfg:1:1: the section has no name"),
+    ("kernel=\n", "xen.cfg:1:8: 'kernel' names no file"),
+    ("kernel = # a\n", "xen.cfg:1:10: 'kernel' names no file"),
+    ("ramdisk=\n", "xen.cfg:1:9: 'ramdisk' names no file"),
+    ("dtb=\n", "xen.cfg:1:5: 'dtb' names no file"),
+    ("xen=\n", "xen.cfg:1:5: 'xen' names no file"),
+    ("module=\n", "xen.cfg:1:8: 'module' names no file"),
+    ("[global]\nchain=\n", "xen.cfg:2:7: 'chain' names no file"),
+    ("domu1_kernel=\n", "xen.cfg:1:14: 'domu1_kernel' names no file"),
+    ("domu1_ramdisk=\n", "xen.cfg:1:15: 'domu1_ramdisk' names no file"),
+    ("domu1_dtb=\n", "xen.cfg:1:11: 'domu1_dtb' names no file"),
+    (
+        "binary=\n",
+        "xen.cfg:1:8: 'binary' wants two words, FILE KEY, and has 0",
+    ),
+    (
+        "binary=a\n",
+        "xen.cfg:1:8: 'binary' wants two words, FILE KEY, and has 1",
+    ),
+    (
+        "binary=a b\tc  d\n",
+        "xen.cfg:1:8: 'binary' wants two words, FILE KEY, and has 4",
+    ),
+    (
+        "binary=a k\nbinary=b k\n",
+        "xen.cfg:2:8: the binary 'k' is 'a' in line 1, and cannot be 'b' too",
+    ),
+    (
+        "domu_kernel=a\n",
+        "xen.cfg:1:1: 'domu_kernel' lacks the number of its domain, as in 'domu1_kernel'",
+    ),
+    (
+        "[a]\n  domu_property=a\n",
+        "xen.cfg:2:3: 'domu_property' lacks the number of its domain, as in 'domu1_kernel'",
+    ),
+    (
+        "domu4294967296_kernel=a\n",
+        "xen.cfg:1:1: the number in 'domu4294967296_kernel' is larger than 4294967295",
+    ),
+    (
+        "domu1_kernel=a\ndomu1_kernel=a\n",
+        "xen.cfg:2:1: 'domu1_kernel' stands in line 1 already, and a domain has one",
+    ),
+    (
+        "domu1_ramdisk=a\n\ndomu01_ramdisk=b\n",
+        "xen.cfg:3:1: 'domu01_ramdisk' stands in line 1 already, and a domain has one",
+    ),
+    (
+        "d_dtb=a\nd_dtb=a\n",
+        "xen.cfg:2:1: 'd_dtb' stands in line 1 already, and a domain has one",
+    ),
+    (
+        "domu1_property=#address-cells=1\n",
+        "xen.cfg:1:16: the property has no name; as a '#' begins a comment, '#address-cells' is written 'address-cells'",
+    ),
+    (
+        "domu1_property==1\n",
+        "xen.cfg:1:16: the property has no name; as a '#' begins a comment, '#address-cells' is written 'address-cells'",
+    ),
+    (
+        "domu1_property=a/b=1\n",
+        "xen.cfg:1:17: '/' cannot stand in a property's name",
+    ),
+    (
+        "domu1_property=\"a\"=1\n",
+        "xen.cfg:1:16: '\"' cannot stand in a property's name",
+    ),
+    (
+        "domu1_property='a'=1\n",
+        "xen.cfg:1:16: ''' cannot stand in a property's name",
+    ),
+    (
+        "domu1_property=a b=1\n",
+        "xen.cfg:1:17: ' ' cannot stand in a property's name",
+    ),
+    (
+        "domu1_property=abcdefghijklmnopqrstuvwxyz012345=1\n",
+        "xen.cfg:1:16: the property's name has 32 characters, and such a name at most 31",
+    ),
+    (
+        "[global]\ndefault=x\n",
+        "xen.cfg:2:9: there is no section [x], which 'default' names; the file has no sections",
+    ),
+    (
+        "[global]\ndefault=x \n[a]\n[b]\n",
+        "xen.cfg:2:9: there is no section [x], which 'default' names; there is [a], [b]",
+    ),
+];
+
+#[test]
+fn bad_input_is_refused_with_its_place() {
+    for (text, expected) in REFUSED {
+        assert_eq!(refused(text), *expected, "{text:?}");
+    }
+    for (text, expected) in [
+        (&b"kernel=\xff\n"[..], "xen.cfg:1:8: the byte 0xff is not text in UTF-8"),
+        (b"\xc3\xa4=\xc3", "xen.cfg:1:3: the byte 0xc3 is not text in UTF-8"),
+        (b"a\n[\x80]\n", "xen.cfg:2:2: the byte 0x80 is not text in UTF-8"),
+        (b"a=\xed\xa0\x80\n", "xen.cfg:1:3: the byte 0xed is not text in UTF-8"),
+        (
+            b"\xff\xfek\0e\0",
+            "xen.cfg:1:1: the file is text in UTF-16, and UTF-8 is wanted",
+        ),
+        (
+            b"\xfe\xff\0k\0e",
+            "xen.cfg:1:1: the file is text in UTF-16, and UTF-8 is wanted",
+        ),
+    ] {
+        assert_eq!(refused(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_mistake_in_one_section_leaves_the_others_usable() {
+    let config = config("[global]\ndefault=a\n[a]\nkernel=\n[b]\nkernel=x\n[c]\ndomu_kernel=x\n");
+    assert!(config.section(None).is_err() && config.section(Some("c")).is_err());
+    assert_eq!(config.section(Some("b")).unwrap().kernel.unwrap().file, "x");
+}
+
+#[test]
+fn a_section_that_is_not_there_is_refused_with_those_that_are() {
+    let refused = |text: &str, wanted| config(text).section(Some(wanted)).unwrap_err().to_string();
+    assert_eq!(
+        refused("kernel=x\n", "a"),
+        "xen.cfg: there is no section [a]; the file has no sections"
+    );
+    assert_eq!(
+        refused("[global]\n[b]\n", "a"),
+        "xen.cfg: there is no section [a]; there is [b]"
+    );
+    assert_eq!(refused("[b]\n", ""), "xen.cfg: there is no section []; there is [b]");
+    let many: String = (0..10).map(|index| format!("[{index}]\n")).collect();
+    assert_eq!(
+        refused(&many, "x"),
+        "xen.cfg: there is no section [x]; there is [0], [1], [2], [3], [4], [5], [6], [7], and 2 more"
+    );
+    let eight: String = (0..8).map(|index| format!("[{index}]\n")).collect();
+    assert!(refused(&eight, "x").ends_with("[6], [7]"));
+    let long = "n".repeat(1000);
+    assert_eq!(
+        refused(&format!("[{long}]\n"), &format!("{long}x")),
+        format!(
+            "xen.cfg: there is no section [{0}...]; there is [{0}...]",
+            "n".repeat(64)
+        )
+    );
+}
+
+#[test]
+fn limits_are_what_they_say() {
+    let padded = |len: usize| {
+        let mut text = b"kernel=x\n".to_vec();
+        text.resize(len, b'\n');
+        text
+    };
+    assert_eq!(kernel(padded(MAX_FILE)).as_deref(), Some("x"));
+    assert_eq!(
+        refused(padded(MAX_FILE + 1)),
+        "xen.cfg: the file has 262145 bytes, a configuration at most 262144"
+    );
+
+    let line = |len: usize| format!("a=b\nkernel={}", "x".repeat(len - "kernel=".len()));
+    assert_eq!(kernel(line(MAX_LINE)).unwrap().len(), MAX_LINE - "kernel=".len());
+    assert_eq!(
+        refused(line(MAX_LINE + 1)),
+        "xen.cfg:2:1: the line has 8193 bytes, a line of a configuration at most 8192"
+    );
+    // A comment is as much of a line as anything.
+    assert!(refused(format!("#{}", "x".repeat(MAX_LINE))).starts_with("xen.cfg:1:1: the line has 8193 bytes"));
+
+    for said in ["a=b\n", "[a]\n", "a\n", "module=x\n"] {
+        assert!(Config::parse("xen.cfg", said.repeat(MAX_LINES).as_bytes()).is_ok());
+        assert_eq!(
+            refused(format!("\n#\n;\n{}", said.repeat(MAX_LINES + 1))),
+            "xen.cfg:4100:1: a configuration has at most 4096 lines that are neither blank nor comments"
+        );
+    }
+
+    let domains = |count: usize| -> String { (0..count).map(|index| format!("domu{index}_property=x\n")).collect() };
+    assert_eq!(section(domains(MAX_DOMAINS)).domains.len(), MAX_DOMAINS);
+    assert_eq!(
+        refused(domains(MAX_DOMAINS + 1)),
+        "xen.cfg:65:1: a section has at most 64 domains"
+    );
+}
+
+#[test]
+fn findings_are_bounded_and_the_rest_is_counted() {
+    let config = config("x=y\n".repeat(100));
+    assert_eq!(config.findings().len(), MAX_FINDINGS + 1);
+    assert_eq!(
+        config.findings()[MAX_FINDINGS],
+        Finding::note("xen.cfg: 68 more findings are not shown")
+    );
+    let section = section("options=y\n".repeat(101));
+    assert_eq!(section.findings.len(), MAX_FINDINGS + 1);
+    let long = format!("{}=x\n", "k".repeat(5000));
+    assert_eq!(
+        found(long),
+        [format!(
+            "Warning: xen.cfg:1:1: unknown key '{}...' is ignored",
+            "k".repeat(64)
+        )]
+    );
+}
+
+#[test]
+fn the_names_of_the_file() {
+    for (image, expected) in [
+        (
+            "xen-4.2-unstable.efi",
+            &["xen-4.2-unstable.cfg", "xen-4.2.cfg", "xen-4.cfg", "xen.cfg"][..],
+        ),
+        ("xen.efi", &["xen.cfg"]),
+        ("XEN.EFI", &["XEN.cfg", "xen.cfg"]),
+        ("boot.efi", &["boot.cfg", "xen.cfg"]),
+        (
+            "/EFI/my.xen/xen_a.efi",
+            &["/EFI/my.xen/xen_a.cfg", "/EFI/my.xen/xen.cfg"],
+        ),
+        ("/x.efi", &["/x.cfg", "/xen.cfg"]),
+        (
+            "xen-4.17-arm64",
+            &["xen-4.17-arm64.cfg", "xen-4.17.cfg", "xen-4.cfg", "xen.cfg"],
+        ),
+        ("xen", &["xen.cfg"]),
+        ("xen.gz", &["xen.gz.cfg", "xen.cfg"]),
+        ("a--b.efi", &["a--b.cfg", "a-.cfg", "a.cfg", "xen.cfg"]),
+        ("-.efi", &["-.cfg", "xen.cfg"]),
+        (".efi", &["xen.cfg"]),
+        ("", &["xen.cfg"]),
+        ("dir/", &["dir/xen.cfg"]),
+        ("öefi", &["öefi.cfg", "xen.cfg"]),
+        ("ö.x.efi", &["ö.x.cfg", "ö.cfg", "xen.cfg"]),
+        ("xen.cfg", &["xen.cfg.cfg", "xen.cfg"]),
+        ("xen-a.b/x", &["xen-a.b/x.cfg", "xen-a.b/xen.cfg"]),
+    ] {
+        assert_eq!(names(image).collect::<Vec<_>>(), expected, "{image:?}");
+    }
+}
+
+/// Numbers that are made up, the same in each run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 11).unwrap() % limit
+    }
+}
+
+/// Pieces of which files are made that get far.
+const PIECES: &[&str] = &[
+    "[global]\n",
+    "default=",
+    "chain=",
+    "[a]",
+    "[b]\n",
+    "\n",
+    "\n",
+    "\n",
+    "\r",
+    "\r\n",
+    "=",
+    " ",
+    "\t",
+    "#",
+    ";",
+    "a",
+    "b",
+    "ä",
+    "[",
+    "]",
+    "options=",
+    "kernel=",
+    "ramdisk=",
+    "xsm=",
+    "xen=",
+    "dtb=",
+    "binary=",
+    "module=",
+    "domu",
+    "0",
+    "1",
+    "9999999999",
+    "_",
+    "initrd=",
+    "_kernel=",
+    "_dtb=",
+    "_property=",
+    "kernel",
+    "\u{feff}",
+    "cpus=2",
+    "\ndomu1_kernel=a\n",
+    "\ndomu01_property=b\n",
+    "\nd_kernel=a\n",
+];
+
+/// Whatever the bytes: no panic, errors with the file's name, limits kept, and a section that says the same when it is written anew.
+#[test]
+fn anything_is_read_or_refused() {
+    let mut numbers = Numbers(0x9e37_79b9_7f4a_7c15);
+    let (mut read, mut domains) = (0, 0);
+    for round in 0..20_000 {
+        let mut text = Vec::new();
+        for _ in 0..numbers.below(30) {
+            // Most files are made of pieces, and some of those have a byte that does not belong there.
+            if round % 4 == 0 || round % 4 == 1 && numbers.below(20) == 0 {
+                text.push(u8::try_from(numbers.below(256)).unwrap());
+            } else {
+                text.extend_from_slice(PIECES[numbers.below(PIECES.len())].as_bytes());
+            }
+        }
+        let config = match Config::parse("xen.cfg", &text) {
+            Ok(config) => config,
+            Err(error) => {
+                assert!(error.to_string().starts_with("xen.cfg:"), "{error}");
+                continue;
+            }
+        };
+        let wanted: Vec<String> = config.sections().map(Into::into).collect();
+        for wanted in wanted
+            .iter()
+            .map(|name| Some(name.as_str()))
+            .chain([None, Some("global")])
+        {
+            match config.section(wanted) {
+                Ok(section) => {
+                    assert!(config.has_section(wanted));
+                    let kernels = section.domains.iter().filter(|domain| domain.kernel.is_some()).count();
+                    let kernels = kernels + usize::from(section.kernel.is_some());
+                    assert_eq!(config.has_kernel(wanted), kernels != 0, "{text:?}");
+                    let text = written(&section);
+                    assert_eq!(written(&self::section(&text)), text);
+                    read += 1;
+                    domains += section.domains.len();
+                }
+                Err(error) => assert!(error.to_string().starts_with("xen.cfg:"), "{error}"),
+            }
+        }
+    }
+    assert!(
+        read > 10_000 && domains > 500,
+        "{read} sections with {domains} domains are too few"
+    );
+}
+
+/// A file that says what the section says.
+fn written(section: &Section) -> String {
+    let mut lines = Vec::new();
+    lines.extend(section.options.iter().map(|options| format!("options={options}")));
+    let mut add = |key: &str, file: Option<&FileLine>| {
+        lines.extend(file.map(|line| format!("{key}={} {}", line.file, line.args.as_deref().unwrap_or_default())));
+    };
+    add("xen", section.xen.as_ref());
+    add("kernel", section.kernel.as_ref());
+    add("ramdisk", section.ramdisk.as_ref());
+    add("xsm", section.xsm.as_ref());
+    add("dtb", section.dtb.as_ref());
+    for module in &section.modules {
+        add("module", Some(module));
+    }
+    for domain in &section.domains {
+        add(&format!("{}_kernel", domain.name), domain.kernel.as_ref());
+        add(&format!("{}_ramdisk", domain.name), domain.ramdisk.as_ref());
+        add(&format!("{}_dtb", domain.name), domain.dtb.as_ref());
+    }
+    for domain in &section.domains {
+        for property in &domain.properties {
+            let value = property
+                .value
+                .as_ref()
+                .map(|value| format!("={value}"))
+                .unwrap_or_default();
+            lines.push(format!("{}_property={}{value}", domain.name, property.name));
+        }
+    }
+    lines.extend(
+        section
+            .binaries
+            .iter()
+            .map(|binary| format!("binary={} {}", binary.file, binary.key)),
+    );
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+/// The worst that the limits let through takes no longer than a look at it; what is quadratic in it would take minutes.
+#[test]
+fn the_time_is_linear() {
+    let each = |line: &dyn Fn(usize) -> String| -> String { (0..MAX_LINES).map(line).collect() };
+    let wide = MAX_FILE / MAX_LINES - 20;
+    for text in [
+        "x".repeat(8_000_000),
+        "\n".repeat(MAX_FILE),
+        "\r".repeat(MAX_FILE),
+        format!("{}\n", " ".repeat(MAX_LINE)).repeat(31),
+        format!("{}\n", "=".repeat(MAX_LINE)).repeat(31),
+        format!("{}\n", "_".repeat(MAX_LINE)).repeat(31),
+        format!("domu{}1_kernel=a\n", "0".repeat(8_000)).repeat(31),
+        format!("domu{}_kernel=a\n", "9".repeat(8_000)),
+        each(&|index| format!("[{}{index}]\n", "s".repeat(wide))),
+        each(&|index| format!("binary=f {}{index}\n", "k".repeat(wide))),
+        each(&|index| format!("domu{}_property={}\n", index % 64, "p".repeat(30))),
+        each(&|index| format!("domu{}{}_property=p\n", "0".repeat(index % 40), index % 64)),
+        each(&|index| format!("k{index}=\n")),
+        each(&|index| format!("[s{index}]\n")),
+        each(&|_| "kernel=a\n".to_string()),
+    ] {
+        let start = Instant::now();
+        if let Ok(config) = Config::parse("xen.cfg", text.as_bytes()) {
+            let _ = config.section(None);
+            let _ = config.section(Some("s4095"));
+            let _ = config.has_kernel(None);
+        }
+        let took = start.elapsed();
+        assert!(
+            took < Duration::from_secs(2),
+            "{took:?} for {:?}",
+            &text[..40.min(text.len())]
+        );
+    }
+    assert_eq!(
+        Config::parse("xen.cfg", &[b'x'; 8_000_000]).unwrap_err(),
+        ConfigError::TooLarge {
+            file: "xen.cfg".into(),
+            size: 8_000_000
+        }
+    );
+}
