@@ -8,6 +8,7 @@ use core::fmt;
 
 use hal::{Clock, PhysAddr, System};
 
+use crate::boot::prepare::Prepared;
 use crate::calendar::WallClock;
 use crate::commands::{COMMANDS, Command, Display};
 use crate::console::{History, Terminal};
@@ -49,6 +50,10 @@ pub struct Context {
     pub system: Box<dyn System>,
     /// Address of the working tree, as `fdt addr` sets it.
     pub working_tree: Option<PhysAddr>,
+    /// What the last command that boots prepared: for those who draw it.
+    pub prepared: Option<Prepared>,
+    /// Where the files lie that the last plan loaded by itself: they make room for those of the next one.
+    pub planned: Vec<PhysAddr>,
     /// The commands that the shell knows, sorted by name.
     pub commands: &'static [Command],
 }
@@ -150,6 +155,8 @@ impl Context {
             network: None,
             system,
             working_tree: None,
+            prepared: None,
+            planned: Vec::new(),
             commands: COMMANDS,
         }
     }

@@ -231,6 +231,13 @@ fn obstacle(memory: &Memory, target: Region, own: Option<Region>, occupied: &[Re
     hit.map(|region| alloc::format!("what lies at {region}"))
 }
 
+/// Whether an `Image` that is Xen lies there.
+#[must_use]
+pub fn is_xen(memory: &Memory, region: Region) -> bool {
+    let bytes = memory.bytes(region).unwrap_or_default();
+    arm64::Header::parse(bytes).is_ok_and(|header| header.memory_size(region.len()) <= XEN_MAX) && has_mark(bytes)
+}
+
 fn has_mark(bytes: &[u8]) -> bool {
     // The first byte alone rules most places out; comparing all of the mark everywhere costs five times as much.
     let may_begin = |window: &[u8]| window.first() == XEN_MARK.first();

@@ -42,7 +42,11 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     start::start(context, image, (ramdisk, tree))
 }
 
-fn image_at(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> {
+/// The arm64 `Image` at `address`, plain or gzip'd.
+///
+/// # Errors
+/// In U-Boot's words, if it is none.
+pub(super) fn image_at(context: &Context, address: PhysAddr) -> Result<Loaded, CommandError> {
     let bad = |error: &dyn fmt::Display| CommandError::failed(format!("Bad Linux ARM64 Image magic!\n{error}"));
     let bytes = start::readable(context, address).map_err(|error| bad(&error))?;
     match detect::kind(bytes) {

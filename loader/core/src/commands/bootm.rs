@@ -39,7 +39,7 @@ addr:image [addr:image|-] [addr:image]",
 };
 
 /// U-Boot's last words when there is no kernel.
-const NO_KERNEL: &str = "ERROR: can't get kernel image!";
+pub(super) const NO_KERNEL: &str = "ERROR: can't get kernel image!";
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let selector = start::image(context, args)?;
@@ -77,7 +77,11 @@ fn of_fit(context: &mut Context, selector: &Selector, args: Args<'_>) -> Command
     start::start(context, image, (ramdisk, tree))
 }
 
-fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, Refusal> {
+/// The image in the uImage at `address`.
+///
+/// # Errors
+/// A [`Refusal`] in U-Boot's words if it is none that can be started here.
+pub(super) fn image_at(context: &mut Context, address: PhysAddr) -> Result<Loaded, Refusal> {
     let wrong = |error: &dyn fmt::Display| Refusal::new("Wrong Image Format for bootm command", error);
     let kind = detect::kind(start::readable(context, address).map_err(|error| wrong(&error))?);
     match kind {

@@ -103,6 +103,7 @@ mod version;
 mod virtio;
 mod wdt;
 mod wget;
+mod xen;
 
 pub use access::Display;
 
@@ -250,6 +251,7 @@ pub const COMMANDS: &[Command] = &[
     virtio::COMMAND,
     wdt::COMMAND,
     wget::COMMAND,
+    xen::COMMAND,
     blocks::WRITE,
 ];
 

@@ -1,23 +1,31 @@
-//! Where a boot menu came from, and hence where the files that it names are: a volume of a card or a disk, a TFTP server.
+//! Where a boot menu or a configuration came from, and hence where the files that it names are: a volume of a card or a disk, a TFTP
+//! server, a web server, RAM.
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
 
-use hal::PhysAddr;
+use hal::{PhysAddr, Region};
 
 use super::disk::Selector;
 use super::start::File;
 use super::tftpboot::{self, Refused};
-use super::{load, network};
+use super::{load, network, wget};
 use crate::context::{CommandError, Context};
+use crate::source::{Destination, Part};
 
 /// A place that has files.
 #[derive(Clone, Debug)]
 enum Place {
     /// A volume, and the only kind of file system that will do, or an empty word.
     Volume(Selector, &'static str),
-    /// The server that the environment names.
-    Tftp,
+    /// A TFTP server; without an address, the one that the environment names.
+    Tftp(Option<Ipv4Addr>),
+    /// A web server, up to the slash behind its name: `http://10.0.2.2:8000`.
+    Web(String),
+    /// What was loaded before, and for everything else the TFTP server that the environment names.
+    Loaded,
 }
 
 /// A place that has files, and the folder there that names without a slash in front begin in.
@@ -36,18 +44,47 @@ impl Origin {
         }
     }
 
-    /// The TFTP server, which `bootfile` lies on.
-    pub(super) fn tftp(bootfile: &str) -> Self {
+    /// The TFTP server `server`, or the one that the environment names, which `bootfile` lies on.
+    pub(super) fn tftp(server: Option<Ipv4Addr>, bootfile: &str) -> Self {
         Self {
-            place: Place::Tftp,
+            place: Place::Tftp(server),
             folder: folder_of(bootfile).to_string(),
         }
     }
 
-    /// The name that the place knows a file by. On a server the folder comes before any name, as U-Boot has it.
+    /// The web server that has what `url` names, which begins with `http://`.
+    pub(super) fn web(url: &str) -> Self {
+        let (_, behind) = url.split_once("://").unwrap_or(("", url));
+        let path = behind.find('/').map_or("", |at| behind.get(at..).unwrap_or_default());
+        Self {
+            place: Place::Web(url.strip_suffix(path).unwrap_or(url).to_string()),
+            folder: folder_of(path).to_string(),
+        }
+    }
+
+    /// What was loaded by hand.
+    pub(super) fn loaded() -> Self {
+        Self {
+            place: Place::Loaded,
+            folder: String::new(),
+        }
+    }
+
+    /// Whether it is RAM.
+    pub(super) fn is_loaded(&self) -> bool {
+        matches!(self.place, Place::Loaded)
+    }
+
+    /// The name that the place knows a file by. On a TFTP server the folder comes before any name, as U-Boot has it.
     fn resolve(&self, path: &str) -> String {
-        match self.place {
+        match &self.place {
             Place::Volume(..) if path.starts_with('/') => path.to_string(),
+            Place::Web(_) if path.contains("://") => path.to_string(),
+            Place::Web(server) if path.starts_with('/') => format!("{server}{path}"),
+            Place::Web(server) => {
+                let slash = if self.folder.is_empty() { "/" } else { "" };
+                format!("{server}{slash}{}{path}", self.folder)
+            }
             _ => format!("{}{path}", self.folder),
         }
     }
@@ -57,11 +94,10 @@ impl Origin {
     /// # Errors
     /// As the command that loads from there.
     pub(super) fn retrieve(&self, context: &mut Context, path: &str, address: PhysAddr) -> Result<File, CommandError> {
-        Ok(self.ask(context, path, address)??)
+        Ok(self.ask(context, path, Destination::At(address))??)
     }
 
-    /// As [`Origin::retrieve`], for those who ask for another file if a server refuses this one. A volume never does: there it is an error
-    /// if a file is absent.
+    /// As [`Origin::retrieve`], for those who ask for another file if this one is not there.
     ///
     /// # Errors
     /// As the command that loads from there.
@@ -69,24 +105,68 @@ impl Origin {
         &self,
         context: &mut Context,
         path: &str,
-        address: PhysAddr,
+        destination: Destination<'_>,
     ) -> Result<Result<File, Refused>, CommandError> {
         let name = self.resolve(path);
-        context.say(format_args!("Retrieving file: {name}"));
+        if !self.is_loaded() {
+            context.say(format_args!("Retrieving file: {name}"));
+        }
         let asked = match &self.place {
-            Place::Volume(selector, kind) => Ok(load::whole(context, (selector, kind), &name, address)?),
-            Place::Tftp => {
-                let server = network::server(&context.env, "serverip")?;
-                let load = tftpboot::Load {
-                    address,
-                    server,
-                    file: name.clone(),
-                };
-                tftpboot::ask(context, &load)?
+            Place::Loaded => return among_loaded(context, &name, destination),
+            Place::Volume(selector, kind) => {
+                let file = (name.as_str(), Part::default());
+                load::load(context, (selector, kind), file, destination)?
             }
+            Place::Web(_) => wget::fetch(context, &name, destination)?,
+            Place::Tftp(server) => by_tftp(context, *server, &name, destination)?,
         };
         Ok(asked.map(|region| File { name, region }))
     }
+}
+
+fn by_tftp(
+    context: &mut Context,
+    server: Option<Ipv4Addr>,
+    name: &str,
+    destination: Destination<'_>,
+) -> Result<Result<Region, Refused>, CommandError> {
+    let server = match server {
+        Some(server) => server,
+        None => network::server(&context.env, "serverip")?,
+    };
+    tftpboot::fetch(context, (server, name), destination)
+}
+
+/// The file that was loaded under that name, in whatever folder it was; else the server's.
+fn among_loaded(
+    context: &mut Context,
+    name: &str,
+    destination: Destination<'_>,
+) -> Result<Result<File, Refused>, CommandError> {
+    let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+    let files = context.memory.files();
+    let exact = files.iter().find(|file| file.name == name);
+    let found = exact.or_else(|| files.iter().find(|file| base(&file.name) == base(name)));
+    if let Some(file) = found {
+        return Ok(Ok(File {
+            name: file.name.clone(),
+            region: file.region,
+        }));
+    }
+    if context.network.is_some() && context.env.get("serverip").is_some() {
+        context.say(format_args!("Retrieving file: {name}"));
+        let asked = by_tftp(context, None, name, destination)?;
+        return Ok(asked.map(|region| File {
+            name: name.to_string(),
+            region,
+        }));
+    }
+    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let why = format!(
+        "{name} was not loaded, and there is no serverip to ask for it; loaded: {}",
+        names.join(", ")
+    );
+    Ok(Err(Refused(why)))
 }
 
 /// U-Boot's words, in menus, for a variable that has to be set.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 
-use hal::{PhysAddr, Region};
+use hal::{HandOver, PhysAddr, Region};
 
 use super::fit::{self, Selector};
 use super::legacy::{self, Refusal};
@@ -26,6 +26,7 @@ const BAD_RAMDISK: &str = "Ramdisk image is corrupt or invalid";
 const NO_TREE: &str = "ERROR: Did not find a cmdline Flattened Device Tree";
 
 /// A file in RAM, or what is taken for one.
+#[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) name: String,
     pub(super) region: Region,
@@ -150,6 +151,17 @@ pub(super) fn tree(context: &mut Context, word: Option<&String>) -> Result<Regio
     Region::new(address, u64::from(len)).ok_or_else(|| missing(&"the tree runs past the end of the address space"))
 }
 
+/// How far to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Say what the checks found.
+    Check,
+    /// Put everything in its place, too, and print what would be started.
+    Plan,
+    /// Start it.
+    Start,
+}
+
 /// Prepares, prints what was found and what will be started, and starts it unless something forbids it.
 pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Option<Ramdisk>, Region)) -> CommandResult {
     let bootargs = context.env.get("bootargs").map(ToString::to_string);
@@ -159,19 +171,29 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
         tree: Draft::Loaded(tree),
         bootargs,
     };
-    let prepared =
-        prepare(&context.memory, context.system.exception_level(), &request).map_err(|error| refused(&error))?;
+    go(context, &request, Goal::Start)
+}
+
+/// Prepares what is requested, and goes as far as asked for.
+pub(super) fn go(context: &mut Context, request: &Request, goal: Goal) -> CommandResult {
+    let prepared = prepare(&context.memory, context.system.exception_level(), request);
+    let prepared = prepared.map_err(|error| refused(&error))?;
     for finding in &prepared.findings {
         context.say(format_args!("{finding}"));
     }
-    match prepared.errors() {
-        0 => jump(context, &prepared),
-        errors => Err(CommandError::failed(format!(
+    let errors = prepared.errors();
+    let result = match (errors, goal) {
+        (0, Goal::Check) => Ok(Status::Success),
+        (0, Goal::Plan) => put(context, &prepared).map(|_| Status::Success),
+        (0, Goal::Start) => jump(context, &prepared),
+        _ => Err(CommandError::failed(format!(
             "{} is not started: {errors} error{} above; nothing was written",
             prepared.layout.image.name,
             if errors == 1 { "" } else { "s" }
         ))),
-    }
+    };
+    context.prepared = Some(prepared);
+    result
 }
 
 /// What cannot even be prepared, with U-Boot's words where lab tools wait for them.
@@ -184,7 +206,8 @@ fn refused(error: &PrepareError) -> CommandError {
     }
 }
 
-fn jump(context: &mut Context, prepared: &Prepared) -> CommandResult {
+/// Prints what is started, and puts the image and the tree in their places.
+fn put(context: &mut Context, prepared: &Prepared) -> Result<HandOver, CommandError> {
     let Prepared { layout, blob, .. } = prepared;
     let map = report::memory_map(layout, &context.memory);
     for line in report::table(layout).iter().chain([&String::new()]).chain(&map) {
@@ -192,10 +215,14 @@ fn jump(context: &mut Context, prepared: &Prepared) -> CommandResult {
     }
     let Context { memory, terminal, .. } = context;
     let request = handoff::prepare(memory, layout, blob, &mut || terminal.interrupted());
-    let request = request.map_err(|error| match error {
+    request.map_err(|error| match error {
         HandoffError::Interrupted => CommandError::Interrupted,
         other => CommandError::from(other),
-    })?;
+    })
+}
+
+fn jump(context: &mut Context, prepared: &Prepared) -> CommandResult {
+    let request = put(context, prepared)?;
     context.say(format_args!("\nStarting kernel ...\n"));
     context.terminal.flush();
     context.quiesce();

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use super::config::{DomainLines, FileLine, Position, PropertyLine, Section};
+use super::config::{DomainLines, FileLine, Place, Position, PropertyLine, Section};
 use super::module::{self, FILE, Kind};
 use super::property::{self, PropertyError};
 use super::system_dt::Taken;
@@ -64,7 +64,7 @@ pub enum Dom0lessError {
         name: String,
     },
     /// A domain that has nothing to run.
-    #[error("{at} {domain} has no kernel: {domain}_kernel=FILE is missing")]
+    #[error("{at}: {domain} has no kernel: {domain}_kernel=FILE is missing")]
     NoKernel {
         /// Where its first line is.
         at: Place,
@@ -73,7 +73,7 @@ pub enum Dom0lessError {
     },
     /// Lines for a domain that is not there.
     #[error(
-        "{at} the tree has no domain called {domain} under /chosen; lines that make one begin with domu and a number"
+        "{at}: the tree has no domain called {domain} under /chosen; lines that make one begin with domu and a number"
     )]
     NoDomain {
         /// Where its first line is.
@@ -82,7 +82,7 @@ pub enum Dom0lessError {
         domain: String,
     },
     /// A property that cannot be one.
-    #[error("{at} {source}")]
+    #[error("{at}: {source}")]
     Property {
         /// Where the line is.
         at: Place,
@@ -92,22 +92,6 @@ pub enum Dom0lessError {
     /// The tree cannot take an edit.
     #[error(transparent)]
     Edit(#[from] EditError),
-}
-
-/// Where something stands, for the front of a sentence: `xen.cfg:3:10:`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The file.
-    pub file: String,
-    /// Line and column.
-    pub at: Position,
-}
-
-impl core::fmt::Display for Place {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Position { line, column } = self.at;
-        write!(f, "{}:{line}:{column}:", self.file)
-    }
 }
 
 impl Section {
@@ -266,7 +250,7 @@ fn file(
         .collect();
     for node in old {
         findings.push(Finding::warning(format_args!(
-            "{} {} takes the place of {}",
+            "{}: {} takes the place of {}",
             section.place(line.at),
             line.file,
             tree.path(node)

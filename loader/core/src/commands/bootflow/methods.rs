@@ -7,8 +7,8 @@ use hal::PhysAddr;
 
 use super::super::disk::Selector;
 use super::super::network::not_set;
-use super::super::origin::{folder_of, missing};
-use super::super::{load, source, sysboot};
+use super::super::origin::{Origin, folder_of, missing};
+use super::super::{load, source, sysboot, xen};
 use super::scan::Partition;
 use crate::context::{CommandError, CommandResult, Context, Status};
 
@@ -41,6 +41,13 @@ pub(super) const METHODS: &[Method] = &[
         found: "Found",
         files: &["/extlinux/extlinux.conf", "/boot/extlinux/extlinux.conf"],
         boot: extlinux,
+    },
+    Method {
+        name: "xen",
+        what: "xen.cfg",
+        found: "Found",
+        files: xen::ON_VOLUMES,
+        boot: by_xen_config,
     },
 ];
 
@@ -97,4 +104,9 @@ fn extlinux(context: &mut Context, partition: &Partition, file: &'static str) ->
         .ok_or_else(|| missing("pxefile_addr_r"))?;
     let selector = partition.selector(context)?;
     sysboot::boot(context, (selector, ""), file, (PhysAddr(address), false))
+}
+
+fn by_xen_config(context: &mut Context, partition: &Partition, file: &'static str) -> CommandResult {
+    let selector = partition.selector(context)?;
+    xen::by_file(context, Origin::volume(selector, "", file), file)
 }

@@ -28,9 +28,10 @@ list [target ...]            - list what is there",
         at the whole device if it has no partitions. A target is mmc or virtio for all such devices, mmc0 or virtio0 for one, dhcp\n\
         for the network, pxe for the network without its scripts. Without targets they are those in boot_targets, or else mmc virtio\n\
         dhcp.\n\
-        On a partition it looks for a script, boot.scr.uimg or boot.scr in / or /boot/, and then for a menu, extlinux.conf in\n\
-        /extlinux/ or /boot/extlinux/. A script is loaded to $scriptaddr and run as source does, with devtype, devnum, distro_bootpart\n\
-        and prefix set to where it was found; a menu is started as sysboot does. dhcp gets an address and runs the script that\n\
+        On a partition it looks for a script, boot.scr.uimg or boot.scr in / or /boot/, then for a menu, extlinux.conf in\n\
+        /extlinux/ or /boot/extlinux/, and then for xen.cfg in /, /boot/ or /EFI/xen/. A script is loaded to $scriptaddr and run as\n\
+        source does, with devtype, devnum, distro_bootpart and prefix set to where it was found; a menu is started as sysboot does,\n\
+        xen.cfg as xen boot does. dhcp gets an address and runs the script that\n\
         boot_script_dhcp names, else the boot file of the DHCP server if that is called .scr or .uimg, boot.scr.uimg or boot.scr; then\n\
         it does as pxe get and pxe boot do.\n\
         -b prints a line for each try, and goes on with the next if something does not start. A script that ends well ends the scan.",

@@ -13,6 +13,7 @@ use super::origin::{Origin, missing};
 use super::tftpboot::Refused;
 use super::{Command, menu};
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
+use crate::source::Destination;
 
 pub(crate) const COMMAND: Command = Command {
     name: "pxe",
@@ -55,7 +56,7 @@ fn place(context: &Context) -> Result<PhysAddr, CommandError> {
 
 /// The server, and the folder that its files are in.
 fn origin(context: &Context) -> Origin {
-    Origin::tftp(context.env.get("bootfile").unwrap_or_default())
+    Origin::tftp(None, context.env.get("bootfile").unwrap_or_default())
 }
 
 /// Loads the first menu that the server has.
@@ -69,7 +70,7 @@ pub(super) fn get(context: &mut Context) -> CommandResult {
     let mac = network::mac(context)?;
     let origin = origin(context);
     for name in names::candidates(&context.env, own, mac) {
-        match origin.ask(context, &name, address)? {
+        match origin.ask(context, &name, Destination::At(address))? {
             Ok(file) => {
                 context.say(format_args!("Config file '{}' found", file.name));
                 return Ok(Status::Success);
