@@ -35,7 +35,7 @@ fn fatinfo_wants_fat_however_it_is_abbreviated() {
     let image = folder.path("ext.img");
     tool("mke2fs", &["-t", "ext4", "-q", "-F", "-L", "ROOTFS", &image, "4M"]);
     let ext4 = FakeDisk::new(folder.read("ext.img"));
-    let fat = FakeDisk::new(fat(4096, &["-n", "BOOT"], &[]));
+    let fat = FakeDisk::new(fat(4096, &["-F", "16", "-s", "1", "-n", "BOOT"], &[]));
     for word in ["fatinfo", "fatinf", "fati"] {
         let (result, _) = typed(&format!("{word} virtio 0"), &ext4);
         let why = "virtio 0 has ext4, not fat".to_string();
