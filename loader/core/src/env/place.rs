@@ -1,6 +1,8 @@
 //! Where a board keeps its environment, as `board.toml` says it.
 
 use alloc::borrow::Cow;
+use alloc::vec;
+use alloc::vec::Vec;
 
 use hal::PhysAddr;
 use hal::block::BlockInterface;
@@ -152,11 +154,14 @@ impl Place {
 }
 
 impl Copies {
-    pub(super) fn count(self) -> usize {
-        match self {
-            Self::Single => 1,
-            Self::Backup(_) | Self::Redundant(_) => 2,
+    /// Where the copies are in the order of the medium, the first copy being at `first`.
+    pub(super) fn offsets(self, first: u64) -> Vec<u64> {
+        let mut offsets = vec![first];
+        if let Self::Backup(second) | Self::Redundant(second) = self {
+            offsets.push(second);
         }
+        offsets.sort_unstable();
+        offsets
     }
 
     /// Where copy number `copy` is, the first being at `first`.

@@ -19,11 +19,8 @@ use crate::fs::{Volume, VolumeError};
 /// [`StorageError::Blocks`] unless each copy is whole blocks and shares none with the other.
 pub(super) fn check(place: BlockPlace) -> Result<(), StorageError> {
     let size = place.size;
-    let copies = 0..place.copies.count();
-    let mut offsets: Vec<u64> = copies.map(|copy| place.copies.offset(place.offset, copy)).collect();
-    offsets.sort_unstable();
     let mut end_of_last = 0;
-    for offset in offsets {
+    for offset in place.copies.offsets(place.offset) {
         let end = offset.checked_add(size).filter(|_| offset >= end_of_last);
         let whole = offset.is_multiple_of(BLOCK) && size.is_multiple_of(BLOCK);
         end_of_last = end.filter(|_| whole).ok_or(StorageError::Blocks { offset, size })?;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use hal::Flash;
 
-use super::super::place::FlashPlace;
+use super::super::place::{FlashPlace, Place};
 use super::{FLAG, Header, Progress, StorageError, Store};
 
 /// The flag byte of the copy that does not count.
@@ -18,11 +18,8 @@ const OBSOLETE: u8 = 0;
 /// [`StorageError::Place`] unless each copy begins with an erase block and shares none with the other.
 pub(super) fn check(flash: &dyn Flash, place: FlashPlace) -> Result<(), StorageError> {
     let (size, region) = (place.size, flash.region());
-    let copies = 0..place.copies.count();
-    let mut offsets: Vec<u64> = copies.map(|copy| place.copies.offset(place.offset, copy)).collect();
-    offsets.sort_unstable();
     let mut end_of_last = 0;
-    for offset in offsets {
+    for offset in place.copies.offsets(place.offset) {
         let wrong = || StorageError::Place {
             offset,
             size,
@@ -43,23 +40,13 @@ pub(super) fn check(flash: &dyn Flash, place: FlashPlace) -> Result<(), StorageE
 pub(super) struct Cells<'a> {
     flash: &'a mut dyn Flash,
     place: FlashPlace,
-    flagged: bool,
     progress: &'a mut dyn Progress,
 }
 
 impl<'a> Cells<'a> {
-    /// The copies of `place`, with flags or without, which [`check`] has seen.
-    pub(super) fn new(
-        flash: &'a mut dyn Flash,
-        (place, flagged): (FlashPlace, bool),
-        progress: &'a mut dyn Progress,
-    ) -> Self {
-        Self {
-            flash,
-            place,
-            flagged,
-            progress,
-        }
+    /// The copies of `place`, which [`check`] has seen.
+    pub(super) fn new(flash: &'a mut dyn Flash, place: FlashPlace, progress: &'a mut dyn Progress) -> Self {
+        Self { flash, place, progress }
     }
 
     fn offset(&self, copy: usize) -> u64 {
@@ -90,12 +77,12 @@ impl Store for Cells<'_> {
     /// Content, checksum, flag.
     fn write(&mut self, copy: usize, image: &[u8]) -> Result<(), StorageError> {
         self.erase(copy)?;
-        let header = if self.flagged { Header::Flagged } else { Header::Plain };
+        let header = Place::Flash(self.place).arrangement().header();
         let (head, content) = image.split_at_checked(header.size()).unwrap_or((image, &[]));
         self.program(copy, header.size(), content)?;
         self.program(copy, 0, head.get(..FLAG).unwrap_or(head))?;
         match head.get(FLAG..) {
-            Some(flag) if self.flagged => self.program(copy, FLAG, flag),
+            Some(flag) if header == Header::Flagged => self.program(copy, FLAG, flag),
             _ => Ok(()),
         }
     }

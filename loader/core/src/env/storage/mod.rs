@@ -174,11 +174,10 @@ impl Storage {
         progress: &mut dyn Progress,
         work: impl FnOnce(&mut dyn Store) -> Result<R, StorageError>,
     ) -> Result<R, StorageError> {
-        let flagged = self.header() == Header::Flagged;
         match &self.place {
             Place::Flash(place) => {
                 let flash = self.flash.as_deref_mut().ok_or(StorageError::NoFlash(place.flash))?;
-                work(&mut flash::Cells::new(flash, (*place, flagged), progress))
+                work(&mut flash::Cells::new(flash, *place, progress))
             }
             Place::Block(place) => block::with(*place, (disks, progress), work),
             Place::Fat(place) => fat::with(place, (disks, progress), work),
