@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use hal::BlockDevice;
 use hal::fakes::FakeDisk;
-use loader_core::fs::{FileSystem, Unwatched, Volume, mount};
+use loader_core::fs::{FileSystem, Unwatched, Volume, Watch, mount};
 
 /// A folder that is gone at the end.
 pub(crate) struct Folder(PathBuf);
@@ -146,8 +146,16 @@ pub(crate) fn fsck_fat(image: &[u8]) -> Vec<String> {
 
 /// Does something with the file system on a disk.
 pub(crate) fn with<T>(disk: &mut dyn BlockDevice, work: impl FnOnce(&mut dyn FileSystem) -> T) -> T {
-    let mut watch = Unwatched;
-    let volume = Volume::whole(disk, &mut watch).expect("a medium");
+    watched(disk, &mut Unwatched, work)
+}
+
+/// As [`with`], while somebody looks on.
+pub(crate) fn watched<T>(
+    disk: &mut dyn BlockDevice,
+    watch: &mut dyn Watch,
+    work: impl FnOnce(&mut dyn FileSystem) -> T,
+) -> T {
+    let volume = Volume::whole(disk, watch).expect("a medium");
     let mut mounted = mount(volume).unwrap_or_else(|error| panic!("{error}"));
     work(&mut *mounted)
 }

@@ -8,3 +8,4 @@ mod images;
 mod mutation;
 mod partitions;
 mod save;
+mod stopped;

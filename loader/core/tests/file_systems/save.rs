@@ -7,7 +7,7 @@ use loader_core::fs::{FileSystem, FsError};
 use crate::images::{Folder, content, fat, fsck_fat, noise, tool, with};
 
 /// KiB of the image and options: both widths, small and large clusters.
-const KINDS: [(u32, &[&str]); 4] = [
+pub(crate) const KINDS: [(u32, &[&str]); 4] = [
     (2_400, &["-F", "16", "-s", "1"]),
     (40_000, &["-F", "16", "-s", "16"]),
     (3_000, &["-F", "32", "-s", "1"]),
@@ -15,7 +15,7 @@ const KINDS: [(u32, &[&str]); 4] = [
 ];
 
 /// What an image has before a test, put there by the loader itself: mtools takes a small FAT32 for a FAT16.
-fn prepared(kib: u32, options: &[&str]) -> FakeDisk {
+pub(crate) fn prepared(kib: u32, options: &[&str]) -> FakeDisk {
     let mut disk = FakeDisk::new(fat(kib, options, &[]));
     with(&mut disk, |fs| {
         fs.write("boot.scr", None, &noise(1, 1800)).unwrap();
@@ -210,18 +210,18 @@ fn what_cannot_be_is_refused() {
 }
 
 /// A change of a file system: what it does, and whether the old state or the new one is there.
-struct Change {
-    name: &'static str,
-    work: fn(&mut dyn FileSystem) -> Result<(), FsError>,
-    old: fn(&mut FakeDisk) -> bool,
-    new: fn(&mut FakeDisk) -> bool,
+pub(crate) struct Change {
+    pub(crate) name: &'static str,
+    pub(crate) work: fn(&mut dyn FileSystem) -> Result<(), FsError>,
+    pub(crate) old: fn(&mut FakeDisk) -> bool,
+    pub(crate) new: fn(&mut FakeDisk) -> bool,
 }
 
-fn is(disk: &mut FakeDisk, path: &str, seed: u32, len: usize) -> bool {
+pub(crate) fn is(disk: &mut FakeDisk, path: &str, seed: u32, len: usize) -> bool {
     content(disk, path).is_ok_and(|bytes| bytes == noise(seed, len))
 }
 
-fn exists(disk: &mut FakeDisk, path: &str) -> bool {
+pub(crate) fn exists(disk: &mut FakeDisk, path: &str) -> bool {
     match content(disk, path) {
         Ok(_) | Err(FsError::IsDirectory(_)) => true,
         Err(FsError::NotFound(_)) => false,
@@ -229,7 +229,7 @@ fn exists(disk: &mut FakeDisk, path: &str) -> bool {
     }
 }
 
-const CHANGES: [Change; 7] = [
+pub(crate) const CHANGES: [Change; 7] = [
     Change {
         name: "a save over a file",
         work: |fs| fs.write("boot.scr", None, &noise(50, 9000)),
