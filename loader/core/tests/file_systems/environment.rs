@@ -260,6 +260,83 @@ fn one_of_two_files_is_enough() {
         assert_eq!(lab.generation(), Some(3), "{lost}");
         let card = FakeDisk::new(base.bytes()).as_card();
         with(&mut card.clone(), |fs| fs.write(lost, Some(20), b"#").unwrap());
-        assert_eq!(Lab::new(&card, place(true)).generation(), Some(left), "{lost}");
+        let mut lab = Lab::new(&card, place(true));
+        assert_eq!(lab.generation(), Some(left), "{lost}");
+        assert!(!lab.load().unwrap().recovered, "{lost}");
+        let card = FakeDisk::new(base.bytes()).as_card();
+        break_file(&card, lost);
+        let mut lab = Lab::new(&card, place(true));
+        assert_eq!(lab.generation(), Some(left), "{lost}");
+        assert!(lab.load().unwrap().recovered, "{lost}");
+        // The new file has other clusters.
+        lab.save(&env(3)).unwrap();
+        assert_eq!(lab.generation(), Some(3), "{lost}");
+        assert!(!lab.load().unwrap().recovered, "{lost}");
     }
+}
+
+/// Makes the first block with a file's content such that it cannot be read.
+fn break_file(card: &FakeDisk, path: &str) {
+    let content = content(&mut card.clone(), path).unwrap();
+    let bytes = card.bytes();
+    let block = bytes.chunks(512).position(|block| block == &content[..512]);
+    let block = u64::try_from(block.unwrap()).unwrap();
+    card.break_blocks(block..block + 1, BlockFault::Crc);
+}
+
+/// A file that cannot be read may be the newest, and its flag is not known: nothing is written that it could hide.
+#[test]
+fn nothing_is_saved_while_nobody_knows_which_file_counts() {
+    let base = card("16");
+    for number in [1, 2] {
+        Lab::new(&base, place(true)).save(&env(number)).unwrap();
+    }
+    let files = ["uboot.env", "uboot-redund.env"];
+    for (broken, also) in [(files[0], files[1]), (files[1], files[0])] {
+        for breaks in [true, false] {
+            let card = FakeDisk::new(base.bytes()).as_card();
+            if breaks {
+                break_file(&card, also);
+            } else {
+                with(&mut card.clone(), |fs| fs.remove(also).unwrap());
+            }
+            break_file(&card, broken);
+            let before = card.bytes();
+            let mut lab = Lab::new(&card, place(true));
+            let error = lab.save(&env(3)).unwrap_err().to_string();
+            assert!(
+                error.starts_with("Unable to read \"uboot") && error.ends_with("damaged (CRC), time and again"),
+                "{broken}: {error}"
+            );
+            assert!(card.bytes() == before, "{broken}");
+            assert!(lab.load().is_err(), "{broken}");
+        }
+    }
+}
+
+/// A directory that cannot be read may have the newest file, too.
+#[test]
+fn a_file_that_cannot_be_looked_for_is_not_one_that_is_missing() {
+    let base = card("16");
+    with(&mut base.clone(), |fs| fs.make_dir("sub").unwrap());
+    let place = FatPlace {
+        redundant: Some("sub/uboot.env".into()),
+        ..place(true)
+    };
+    for number in [1, 2] {
+        Lab::new(&base, place.clone()).save(&env(number)).unwrap();
+    }
+    let bytes = base.bytes();
+    let block = bytes.chunks(512).position(|block| block.starts_with(b".          "));
+    let block = u64::try_from(block.unwrap()).unwrap();
+    let card = FakeDisk::new(bytes).as_card();
+    card.break_blocks(block..block + 1, BlockFault::Crc);
+    let mut lab = Lab::new(&card, place);
+    assert_eq!(lab.generation(), Some(1));
+    assert!(lab.load().unwrap().recovered);
+    with(&mut card.clone(), |fs| fs.write("uboot.env", Some(20), b"#").unwrap());
+    let before = card.bytes();
+    let error = lab.save(&env(3)).unwrap_err();
+    assert_eq!(error.words(), "Unable to read \"sub/uboot.env\" from mmc0:0... ");
+    assert!(card.bytes() == before);
 }
