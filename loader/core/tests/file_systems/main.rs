@@ -1,4 +1,4 @@
-//! Partition tables and file systems, on images that other people's tools make, and judged by them.
+//! Partition tables, file systems and the environment on a card: on images that other people's tools make, and judged by them.
 
 mod commands;
 mod environment;

@@ -101,6 +101,3 @@ impl Store for Blocks<'_> {
         self.on_volume(|volume| volume.write_blocks(first, &erased))
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,15 +1,13 @@
-use alloc::boxed::Box;
-use alloc::format;
-use alloc::string::{String, ToString};
-use alloc::vec;
-use alloc::vec::Vec;
+//! In blocks of a card: what is left of it when the power fails, and which of two copies counts.
 
 use hal::block::{BlockFault, BlockInterface};
 use hal::fakes::FakeDisk;
+use loader_core::env::format::FormatError;
+use loader_core::env::storage::{Progress, StorageError};
+use loader_core::env::{BlockPlace, Copies, Place, Storage};
+use loader_core::storage::Storage as Disks;
 
-use super::super::{Disks, Progress, Saved, Storage, StorageError};
-use crate::env::format::{Change, FormatError, import};
-use crate::env::{BlockPlace, Copies, Environment, Place};
+use super::{Lab, env};
 
 const SIZE: u64 = 0x800;
 const FIRST: u64 = 0x400;
@@ -32,52 +30,8 @@ fn place(copies: Copies) -> BlockPlace {
     }
 }
 
-/// The environment on a card, and the machine that the card is in.
-struct Lab {
-    storage: Storage,
-    disks: Disks,
-}
-
-impl Lab {
-    fn new(card: &FakeDisk, copies: Copies) -> Self {
-        Self {
-            storage: Storage::open(Place::Block(place(copies)), Vec::new()).unwrap(),
-            disks: Disks::new(vec![Box::new(card.clone())]),
-        }
-    }
-
-    fn save(&mut self, env: &Environment) -> Result<(), StorageError> {
-        self.storage.save(env, &mut self.disks, &mut || ())
-    }
-
-    fn load(&mut self) -> Result<Saved, StorageError> {
-        self.storage.load(&mut self.disks, &mut || ())
-    }
-
-    fn erase(&mut self) -> Result<(), StorageError> {
-        self.storage.erase(&mut self.disks, &mut || ())
-    }
-
-    /// Which generation is loaded; `None` if it is none.
-    fn generation(&mut self) -> Option<u32> {
-        let saved = self.load().ok()?;
-        let entries = import(&saved.image, saved.header).unwrap();
-        entries.map(Result::unwrap).find_map(|entry| match entry {
-            Change::Set {
-                name: "generation",
-                value,
-            } => value.parse().ok(),
-            _ => None,
-        })
-    }
-}
-
-/// So large that it takes all blocks of a copy.
-fn env(generation: u32) -> Environment {
-    let mut env = Environment::default();
-    env.set("generation", &generation.to_string()).unwrap();
-    env.set("filler", &format!("{generation}").repeat(1500)).unwrap();
-    env
+fn on(card: &FakeDisk, copies: Copies) -> Lab {
+    Lab::new(card, Place::Block(place(copies)))
 }
 
 fn copy_of(card: &FakeDisk) -> FakeDisk {
@@ -88,19 +42,19 @@ fn copy_of(card: &FakeDisk) -> FakeDisk {
 fn what_is_saved_is_loaded_and_nothing_else_is_written() {
     for copies in [Copies::Single, TWO[0], TWO[1]] {
         let card = FakeDisk::new(vec![0x5a; 24 * 512]).as_card();
-        let mut lab = Lab::new(&card, copies);
+        let mut lab = on(&card, copies);
         assert!(matches!(
             lab.load(),
             Err(StorageError::Format(FormatError::BadCrc { .. }))
         ));
         for number in 0..5 {
             lab.save(&env(number % 10)).unwrap();
-            let mut again = Lab::new(&card, copies);
+            let mut again = on(&card, copies);
             assert_eq!(again.generation(), Some(number), "{copies:?}");
             assert!(!again.load().unwrap().recovered, "{copies:?} {number}");
         }
         lab.erase().unwrap();
-        assert_eq!(Lab::new(&card, copies).generation(), None);
+        assert_eq!(on(&card, copies).generation(), None);
         let bytes = card.bytes();
         assert!(bytes[0x400..0xc00].iter().all(|byte| *byte == 0xff));
         let second = if copies == Copies::Single { 0x5a } else { 0xff };
@@ -114,7 +68,7 @@ fn what_is_saved_is_loaded_and_nothing_else_is_written() {
 /// Saves with the power failing after `cut` blocks, and says whether it failed.
 fn torn_save(card: &FakeDisk, copies: Copies, number: u32, cut: u64) -> bool {
     card.fail_power_after(cut);
-    let result = Lab::new(card, copies).save(&env(number));
+    let result = on(card, copies).save(&env(number));
     card.restore_power();
     result.is_err()
 }
@@ -126,12 +80,12 @@ fn a_torn_save_never_loses_the_environment() {
     for copies in TWO {
         let base = card();
         for old in 1..4 {
-            Lab::new(&base, copies).save(&env(old)).unwrap();
+            on(&base, copies).save(&env(old)).unwrap();
             let mut cuts = 0;
             for cut in 0.. {
                 let first = copy_of(&base);
                 let torn = torn_save(&first, copies, 7, cut);
-                let then = Lab::new(&first, copies).generation();
+                let then = on(&first, copies).generation();
                 assert!(then == Some(old) || then == Some(7), "{copies:?} cut {cut}: {then:?}");
                 if !torn {
                     assert_eq!(then, Some(7));
@@ -151,7 +105,7 @@ fn torn_again(base: &FakeDisk, copies: Copies, old: Option<u32>) {
     for cut in 0.. {
         let card = copy_of(base);
         let torn = torn_save(&card, copies, 9, cut);
-        let then = Lab::new(&card, copies).generation();
+        let then = on(&card, copies).generation();
         assert!(then == old || then == Some(9), "{copies:?} second cut {cut}: {then:?}");
         if !torn {
             assert_eq!(then, Some(9));
@@ -164,9 +118,9 @@ fn torn_again(base: &FakeDisk, copies: Copies, old: Option<u32>) {
 #[test]
 fn one_copy_alone_is_lost() {
     let card = card();
-    Lab::new(&card, Copies::Single).save(&env(1)).unwrap();
+    on(&card, Copies::Single).save(&env(1)).unwrap();
     assert!(torn_save(&card, Copies::Single, 2, 2));
-    assert_eq!(Lab::new(&card, Copies::Single).generation(), None);
+    assert_eq!(on(&card, Copies::Single).generation(), None);
 }
 
 #[test]
@@ -174,13 +128,13 @@ fn erasing_never_brings_back_what_was_older() {
     for copies in TWO {
         let base = card();
         for number in 1..4 {
-            Lab::new(&base, copies).save(&env(number)).unwrap();
+            on(&base, copies).save(&env(number)).unwrap();
             for cut in 0.. {
                 let card = copy_of(&base);
                 card.fail_power_after(cut);
-                let result = Lab::new(&card, copies).erase();
+                let result = on(&card, copies).erase();
                 card.restore_power();
-                let then = Lab::new(&card, copies).generation();
+                let then = on(&card, copies).generation();
                 assert!(then == Some(number) || then.is_none(), "{copies:?} cut {cut}: {then:?}");
                 if result.is_ok() {
                     assert_eq!(then, None);
@@ -195,7 +149,7 @@ fn erasing_never_brings_back_what_was_older() {
 #[test]
 fn the_flag_counts_saves() {
     let card = card();
-    let mut lab = Lab::new(&card, Copies::Redundant(SECOND));
+    let mut lab = on(&card, Copies::Redundant(SECOND));
     for save in 1..=600_u32 {
         lab.save(&env(save % 7)).unwrap();
         assert_eq!(lab.generation(), Some(save % 7), "save {save}");
@@ -215,7 +169,7 @@ fn the_flag_says_which_copy_counts() {
     let mut bytes = base.bytes();
     for (number, at) in [(1, 0x400), (2, 0x1000)] {
         let one = card();
-        Lab::new(&one, copies).save(&env(number)).unwrap();
+        on(&one, copies).save(&env(number)).unwrap();
         bytes[at..at + 0x800].copy_from_slice(&one.bytes()[0x400..0xc00]);
     }
     for (first, second, expected) in [
@@ -231,11 +185,11 @@ fn the_flag_says_which_copy_counts() {
         bytes[0x404] = first;
         bytes[0x1004] = second;
         let card = FakeDisk::new(bytes.clone()).as_card();
-        assert_eq!(Lab::new(&card, copies).generation(), Some(expected), "{first} {second}");
+        assert_eq!(on(&card, copies).generation(), Some(expected), "{first} {second}");
         // What is saved then counts, and is not where the newest was.
         let kept = card.bytes();
-        Lab::new(&card, copies).save(&env(5)).unwrap();
-        assert_eq!(Lab::new(&card, copies).generation(), Some(5), "{first} {second}");
+        on(&card, copies).save(&env(5)).unwrap();
+        assert_eq!(on(&card, copies).generation(), Some(5), "{first} {second}");
         let newest = if expected == 1 { 0x400..0xc00 } else { 0x1000..0x1800 };
         assert_eq!(card.bytes()[newest.clone()], kept[newest], "{first} {second}");
     }
@@ -246,18 +200,18 @@ fn a_copy_that_cannot_be_read_gives_way_to_the_other_with_a_warning() {
     for copies in TWO {
         let base = card();
         for number in [1, 2] {
-            Lab::new(&base, copies).save(&env(number)).unwrap();
+            on(&base, copies).save(&env(number)).unwrap();
         }
         for (bad, expected) in [(2..3, 2), (8..9, if copies == TWO[0] { 2 } else { 1 })] {
             let card = copy_of(&base);
             card.break_blocks(bad, BlockFault::Crc);
-            let mut lab = Lab::new(&card, copies);
+            let mut lab = on(&card, copies);
             assert_eq!(lab.generation(), Some(expected), "{copies:?}");
             assert!(lab.load().unwrap().recovered, "{copies:?}");
         }
         let card = copy_of(&base);
         card.break_blocks(2..24, BlockFault::Crc);
-        let error = Lab::new(&card, copies).load().unwrap_err().to_string();
+        let error = on(&card, copies).load().unwrap_err().to_string();
         assert_eq!(
             error,
             "fake-disk, block 2: the data arrives damaged (CRC), time and again"
@@ -270,14 +224,14 @@ fn a_copy_that_cannot_be_read_gives_way_to_the_other_with_a_warning() {
 fn nothing_is_saved_while_nobody_knows_which_copy_counts() {
     let copies = Copies::Redundant(SECOND);
     let card = card();
-    Lab::new(&card, copies).save(&env(1)).unwrap();
+    on(&card, copies).save(&env(1)).unwrap();
     card.break_blocks(2..3, BlockFault::Timeout(18));
     let before = card.bytes();
-    let error = Lab::new(&card, copies).save(&env(2)).unwrap_err().to_string();
+    let error = on(&card, copies).save(&env(2)).unwrap_err().to_string();
     assert_eq!(error, "fake-disk, block 2: no answer to command 18 in time");
     assert_eq!(card.bytes(), before);
     // One copy alone is written over, whatever it holds.
-    let error = Lab::new(&card, Copies::Single).save(&env(2)).unwrap_err();
+    let error = on(&card, Copies::Single).save(&env(2)).unwrap_err();
     assert!(matches!(error, StorageError::Volume(_)), "{error}");
 }
 
@@ -296,7 +250,7 @@ impl Progress for Announced {
 #[test]
 fn each_copy_is_announced_as_u_boot_does() {
     let card = card();
-    let mut lab = Lab::new(&card, Copies::Redundant(SECOND));
+    let mut lab = on(&card, Copies::Redundant(SECOND));
     let mut announced = Announced::default();
     for _ in 0..2 {
         lab.storage.save(&env(1), &mut lab.disks, &mut announced).unwrap();
@@ -372,7 +326,7 @@ fn a_device_that_is_not_there_or_too_small_is_told() {
         assert_eq!(error.to_string(), "this machine has no mmc device");
     }
     let small = FakeDisk::zeroed(4).as_card();
-    let mut lab = Lab::new(&small, Copies::Single);
+    let mut lab = on(&small, Copies::Single);
     assert!(lab.storage.is_there(&lab.disks));
     let error = lab.save(&env(1)).unwrap_err().to_string();
     assert_eq!(

@@ -1,13 +1,13 @@
-//! The environment in files on FAT: what is left of it when the power fails, and what people are told.
+//! In files on FAT: what is left of it when the power fails, and what people are told.
 
 use hal::block::{BlockFault, BlockInterface};
 use hal::fakes::FakeDisk;
-use loader_core::env::format::{Change, Header, image, import};
-use loader_core::env::storage::{Saved, StorageError};
-use loader_core::env::{Environment, FatPlace, Place, Storage};
+use loader_core::env::format::{Header, image};
+use loader_core::env::storage::StorageError;
+use loader_core::env::{FatPlace, Place};
 use loader_core::fs::Which;
-use loader_core::storage::Storage as Disks;
 
+use super::{Lab, env};
 use crate::images::{Folder, content, fat, fsck_fat, tool, with};
 
 const SIZE: u64 = 0x1000;
@@ -23,50 +23,8 @@ fn place(redundant: bool) -> FatPlace {
     }
 }
 
-/// The environment on a card, and the machine that the card is in.
-struct Lab {
-    storage: Storage,
-    disks: Disks,
-}
-
-impl Lab {
-    fn new(card: &FakeDisk, place: FatPlace) -> Self {
-        Self {
-            storage: Storage::open(Place::Fat(place), Vec::new()).unwrap(),
-            disks: Disks::new(vec![Box::new(card.clone())]),
-        }
-    }
-
-    fn save(&mut self, env: &Environment) -> Result<(), StorageError> {
-        self.storage.save(env, &mut self.disks, &mut || ())
-    }
-
-    fn load(&mut self) -> Result<Saved, StorageError> {
-        self.storage.load(&mut self.disks, &mut || ())
-    }
-
-    fn erase(&mut self) -> Result<(), StorageError> {
-        self.storage.erase(&mut self.disks, &mut || ())
-    }
-
-    fn generation(&mut self) -> Option<u32> {
-        let saved = self.load().ok()?;
-        let entries = import(&saved.image, saved.header).unwrap();
-        entries.map(Result::unwrap).find_map(|entry| match entry {
-            Change::Set {
-                name: "generation",
-                value,
-            } => value.parse().ok(),
-            _ => None,
-        })
-    }
-}
-
-fn env(generation: u32) -> Environment {
-    let mut env = Environment::default();
-    env.set("generation", &generation.to_string()).unwrap();
-    env.set("filler", &generation.to_string().repeat(1500)).unwrap();
-    env
+fn on(card: &FakeDisk, place: FatPlace) -> Lab {
+    Lab::new(card, Place::Fat(place))
 }
 
 fn card(width: &str) -> FakeDisk {
@@ -81,21 +39,21 @@ fn what_is_saved_is_loaded() {
     for redundant in [false, true] {
         let card = card("16");
         for number in 0..5 {
-            let mut lab = Lab::new(&card, place(redundant));
+            let mut lab = on(&card, place(redundant));
             lab.save(&env(number)).unwrap();
-            let mut again = Lab::new(&card, place(redundant));
+            let mut again = on(&card, place(redundant));
             assert_eq!(again.generation(), Some(number), "{redundant}");
             assert!(!again.load().unwrap().recovered, "{redundant} {number}");
         }
         assert_eq!(content(&mut card.clone(), "uboot.env").unwrap().len(), 0x1000);
         assert_eq!(fsck_fat(&card.bytes()), Vec::<String>::new());
-        Lab::new(&card, place(redundant)).erase().unwrap();
-        assert_eq!(Lab::new(&card, place(redundant)).generation(), None);
+        on(&card, place(redundant)).erase().unwrap();
+        assert_eq!(on(&card, place(redundant)).generation(), None);
         assert!(content(&mut card.clone(), "uboot.env").is_err());
         assert!(content(&mut card.clone(), "uboot-redund.env").is_err());
         assert_eq!(content(&mut card.clone(), "boot.scr").unwrap(), b"script");
         // There is nothing any more, and that is no failure.
-        Lab::new(&card, place(redundant)).erase().unwrap();
+        on(&card, place(redundant)).erase().unwrap();
     }
 }
 
@@ -109,7 +67,7 @@ fn a_torn_save_never_loses_the_environment() {
             for cut in 0.. {
                 let card = FakeDisk::new(base.bytes()).as_card();
                 let torn = torn_save(&card, redundant, 10, cut);
-                let then = Lab::new(&card, place(redundant)).generation();
+                let then = on(&card, place(redundant)).generation();
                 assert!(
                     then == old || then == Some(10),
                     "FAT{width} {redundant} cut {cut}: {then:?}"
@@ -120,11 +78,11 @@ fn a_torn_save_never_loses_the_environment() {
                     break;
                 }
                 // Whole again with the next save, whatever the cut has left.
-                let next = Lab::new(&card, place(redundant)).save(&env(20));
+                let next = on(&card, place(redundant)).save(&env(20));
                 assert_eq!(next, Ok(()), "FAT{width} cut {cut}");
-                assert_eq!(Lab::new(&card, place(redundant)).generation(), Some(20));
+                assert_eq!(on(&card, place(redundant)).generation(), Some(20));
             }
-            Lab::new(&base, place(redundant)).save(&env(number)).unwrap();
+            on(&base, place(redundant)).save(&env(number)).unwrap();
             old = Some(number);
         }
     }
@@ -132,7 +90,7 @@ fn a_torn_save_never_loses_the_environment() {
 
 fn torn_save(card: &FakeDisk, redundant: bool, number: u32, cut: u64) -> bool {
     card.fail_power_after(cut);
-    let result = Lab::new(card, place(redundant)).save(&env(number));
+    let result = on(card, place(redundant)).save(&env(number));
     card.restore_power();
     result.is_err()
 }
@@ -141,13 +99,13 @@ fn torn_save(card: &FakeDisk, redundant: bool, number: u32, cut: u64) -> bool {
 fn erasing_never_brings_back_what_was_older() {
     let base = card("16");
     for number in 1..4 {
-        Lab::new(&base, place(true)).save(&env(number)).unwrap();
+        on(&base, place(true)).save(&env(number)).unwrap();
         for cut in 0.. {
             let card = FakeDisk::new(base.bytes()).as_card();
             card.fail_power_after(cut);
-            let result = Lab::new(&card, place(true)).erase();
+            let result = on(&card, place(true)).erase();
             card.restore_power();
-            let then = Lab::new(&card, place(true)).generation();
+            let then = on(&card, place(true)).generation();
             assert!(then == Some(number) || then.is_none(), "cut {cut}: {then:?}");
             if result.is_ok() {
                 assert_eq!(then, None);
@@ -176,7 +134,7 @@ fn the_file_is_on_the_volume_that_the_board_names() {
     ];
     for (number, volume) in (0..).zip(volumes) {
         let place = FatPlace { volume, ..place(false) };
-        let mut lab = Lab::new(&card, place);
+        let mut lab = on(&card, place);
         lab.save(&env(number)).unwrap();
         assert_eq!(lab.generation(), Some(number));
     }
@@ -191,7 +149,7 @@ fn the_file_is_on_the_volume_that_the_board_names() {
             "Unable to use mmc 0:0... there is no file system that is known: neither FAT nor ext4",
         ),
     ] {
-        let mut lab = Lab::new(&card, FatPlace { volume, ..place(false) });
+        let mut lab = on(&card, FatPlace { volume, ..place(false) });
         assert_eq!(lab.load().unwrap_err().to_string(), words);
         assert_eq!(lab.save(&env(1)).unwrap_err().to_string(), words);
     }
@@ -200,7 +158,7 @@ fn the_file_is_on_the_volume_that_the_board_names() {
 #[test]
 fn what_is_wrong_is_told_with_u_boots_words() {
     let card = card("16");
-    let mut lab = Lab::new(&card, place(false));
+    let mut lab = on(&card, place(false));
     let error = lab.load().unwrap_err();
     assert_eq!(error.words(), "Unable to read \"uboot.env\" from mmc0:0... ");
     assert_eq!(error.why(), "File not found: 'uboot.env'");
@@ -226,7 +184,7 @@ fn what_is_wrong_is_told_with_u_boots_words() {
         file: "none/uboot.env".into(),
         ..place(false)
     };
-    let error = Lab::new(&card, missing).save(&env(1)).unwrap_err();
+    let error = on(&card, missing).save(&env(1)).unwrap_err();
     assert_eq!(error.words(), "Unable to write \"none/uboot.env\" from mmc0:0... ");
     card.break_blocks(0..1, BlockFault::NoMedium);
     let error = lab.load().unwrap_err().to_string();
@@ -239,7 +197,7 @@ fn a_file_system_that_is_only_read_is_refused() {
     let path = folder.file("ext4.img", &vec![0; 8 << 20]);
     tool("mkfs.ext4", &["-q", &path]);
     let card = FakeDisk::new(folder.read("ext4.img")).as_card();
-    let error = Lab::new(&card, place(false)).load().unwrap_err().to_string();
+    let error = on(&card, place(false)).load().unwrap_err().to_string();
     assert_eq!(error, "Unable to use mmc 0:0... it has ext4, not FAT");
 }
 
@@ -248,24 +206,24 @@ fn a_file_system_that_is_only_read_is_refused() {
 fn one_of_two_files_is_enough() {
     let base = card("16");
     for number in [1, 2] {
-        Lab::new(&base, place(true)).save(&env(number)).unwrap();
+        on(&base, place(true)).save(&env(number)).unwrap();
     }
     let files = ["uboot.env", "uboot-redund.env"];
     for (lost, left) in [(files[0], 2), (files[1], 1)] {
         let card = FakeDisk::new(base.bytes()).as_card();
         with(&mut card.clone(), |fs| fs.remove(lost).unwrap());
-        let mut lab = Lab::new(&card, place(true));
+        let mut lab = on(&card, place(true));
         assert_eq!(lab.generation(), Some(left), "{lost}");
         lab.save(&env(3)).unwrap();
         assert_eq!(lab.generation(), Some(3), "{lost}");
         let card = FakeDisk::new(base.bytes()).as_card();
         with(&mut card.clone(), |fs| fs.write(lost, Some(20), b"#").unwrap());
-        let mut lab = Lab::new(&card, place(true));
+        let mut lab = on(&card, place(true));
         assert_eq!(lab.generation(), Some(left), "{lost}");
         assert!(!lab.load().unwrap().recovered, "{lost}");
         let card = FakeDisk::new(base.bytes()).as_card();
         break_file(&card, lost);
-        let mut lab = Lab::new(&card, place(true));
+        let mut lab = on(&card, place(true));
         assert_eq!(lab.generation(), Some(left), "{lost}");
         assert!(lab.load().unwrap().recovered, "{lost}");
         // The new file has other clusters.
@@ -289,7 +247,7 @@ fn break_file(card: &FakeDisk, path: &str) {
 fn nothing_is_saved_while_nobody_knows_which_file_counts() {
     let base = card("16");
     for number in [1, 2] {
-        Lab::new(&base, place(true)).save(&env(number)).unwrap();
+        on(&base, place(true)).save(&env(number)).unwrap();
     }
     let files = ["uboot.env", "uboot-redund.env"];
     for (broken, also) in [(files[0], files[1]), (files[1], files[0])] {
@@ -302,7 +260,7 @@ fn nothing_is_saved_while_nobody_knows_which_file_counts() {
             }
             break_file(&card, broken);
             let before = card.bytes();
-            let mut lab = Lab::new(&card, place(true));
+            let mut lab = on(&card, place(true));
             let error = lab.save(&env(3)).unwrap_err().to_string();
             assert!(
                 error.starts_with("Unable to read \"uboot") && error.ends_with("damaged (CRC), time and again"),
@@ -324,14 +282,14 @@ fn a_file_that_cannot_be_looked_for_is_not_one_that_is_missing() {
         ..place(true)
     };
     for number in [1, 2] {
-        Lab::new(&base, place.clone()).save(&env(number)).unwrap();
+        on(&base, place.clone()).save(&env(number)).unwrap();
     }
     let bytes = base.bytes();
     let block = bytes.chunks(512).position(|block| block.starts_with(b".          "));
     let block = u64::try_from(block.unwrap()).unwrap();
     let card = FakeDisk::new(bytes).as_card();
     card.break_blocks(block..block + 1, BlockFault::Crc);
-    let mut lab = Lab::new(&card, place);
+    let mut lab = on(&card, place);
     assert_eq!(lab.generation(), Some(1));
     assert!(lab.load().unwrap().recovered);
     with(&mut card.clone(), |fs| fs.write("uboot.env", Some(20), b"#").unwrap());
