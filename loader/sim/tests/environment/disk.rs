@@ -1,13 +1,12 @@
-//! The environment on a card's blocks and on FAT: the same code as in the firmware, and Debian's tools on its bytes.
+//! In a card's blocks, and in files on a FAT of it.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Command;
 
-/// A folder with a board of its own, the image of a card, and a configuration for libubootenv's tools.
-struct Lab {
-    folder: PathBuf,
-}
+use super::{Lab, printed, run};
+
+const CARD: (&str, &str) = ("--card", "card.img");
 
 const FAT: &str = "kind = 'fat'\ndevice = 'mmc 0:1'\nfile = 'uboot.env'\nsize = 0x4000\n";
 const BLOCK: &str = "kind = 'block'\ndevice = 'mmc 0'\noffset = 0x8_0000\nsize = 0x4000\n";
@@ -17,30 +16,21 @@ const REDUNDANT_OFFSET: &str = "redundant-offset = 0x8_8000\n";
 /// Where the card has its partition, in bytes.
 const PARTITION: u64 = 1 << 20;
 
-impl Lab {
-    /// With the board qemu-virt, its environment in another place.
-    fn new(name: &str, environment: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        // What an earlier run has left.
-        let _ = fs::remove_dir_all(&folder);
-        let board = folder.join("board");
-        fs::create_dir_all(&board).unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../board-configs/qemu-virt");
-        fs::copy(source.join("default.env"), board.join("default.env")).unwrap();
-        let toml = fs::read_to_string(source.join("board.toml")).unwrap();
+/// The copies in blocks, and what follows them in the configuration of the tools.
+const BLOCKS: [(&str, &str); 2] = [("card.img", "0x80000 0x4000"), ("card.img", "0x88000 0x4000")];
+
+/// The copies on FAT, which the tools have beside the card.
+const FILES: [(&str, &str); 2] = [("uboot.env", "0x0 0x4000"), ("uboot-redund.env", "0x0 0x4000")];
+
+/// With the environment in another place.
+fn lab(name: &str, environment: &str) -> Lab {
+    Lab::new(name, CARD, |toml| {
         let (before, _) = toml.split_once("[environment]\n").unwrap();
-        fs::write(
-            board.join("board.toml"),
-            format!("{before}[environment]\n{environment}"),
-        )
-        .unwrap();
-        Self { folder }
-    }
+        format!("{before}[environment]\n{environment}")
+    })
+}
 
-    fn path(&self, name: &str) -> String {
-        self.folder.join(name).display().to_string()
-    }
-
+impl Lab {
     /// A card of 16 MiB with one partition from its first MiB on, which has a FAT16.
     fn make_card(&self) {
         let card = self.path("card.img");
@@ -48,33 +38,6 @@ impl Lab {
         run(Command::new("sgdisk").args(["-n", "1:2048:30000", "-t", "1:ef00", "-c", "1:boot", &card]));
         let sectors = (30_000 - 2048 + 1) / 2;
         run(Command::new("mkfs.fat").args(["-F", "16", "--offset", "2048", &card, &sectors.to_string()]));
-    }
-
-    /// Runs a script with the card in the first slot, if there is one.
-    fn output(&self, text: &str, card: bool) -> Output {
-        let script = self.path("script.txt");
-        fs::write(&script, text).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_slipway-sim"));
-        command.args(["--board", &self.path("board")]);
-        if card {
-            command.args(["--card", &self.path("card.img")]);
-        }
-        command.arg(&script).stdin(Stdio::null()).output().unwrap()
-    }
-
-    /// What a script printed, and whether it succeeded.
-    fn script(&self, text: &str) -> (String, bool) {
-        let output = self.output(text, true);
-        let text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
-        (text, output.status.success())
-    }
-
-    /// Runs one of libubootenv's tools on copies: a file and an offset each.
-    fn tool(&self, program: &str, copies: &[(&str, u64)], args: &[&str]) -> String {
-        let config = self.path("fw_env.config");
-        let line = |(name, offset): &(&str, u64)| format!("{} {offset:#x} 0x4000\n", self.path(name));
-        fs::write(&config, copies.iter().map(line).collect::<String>()).unwrap();
-        run(Command::new(program).args(["-c", &config]).args(args))
     }
 
     /// Copies a file between the card's partition and the folder, as one with this name.
@@ -86,32 +49,22 @@ impl Lab {
     }
 }
 
-/// Runs a tool that has to succeed, and gives what it printed.
-fn run(command: &mut Command) -> String {
-    let path = format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default());
-    let output = command.env("PATH", path).env("MTOOLS_SKIP_CHECK", "1").output();
-    let output = output.unwrap_or_else(|error| panic!("{command:?}, which scripts/setup installs: {error}"));
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
 const MMC_LOADED: &str = "Loading Environment from MMC... OK\n";
 const FAT_LOADED: &str = "Loading Environment from FAT... OK\n";
 const FAT_SAVED: &str = "Saving Environment to FAT... OK\n";
 
 #[test]
 fn blocks_are_read_and_written_by_fw_printenv_and_fw_setenv() {
-    let lab = Lab::new("environment-block", BLOCK);
+    let lab = lab("environment-block", BLOCK);
     lab.make_card();
-    let copies = [("card.img", 0x8_0000)];
     let (first, _) = lab.script("setenv note 'a  b'; saveenv");
     assert_eq!(
         first,
         "Loading Environment from MMC... *** Warning - bad CRC, using default environment\n\n\
          Saving Environment to MMC... Writing to MMC(0)... OK\n"
     );
-    assert_eq!(lab.tool("fw_printenv", &copies, &["note"]), "note=a  b\n");
-    lab.tool("fw_setenv", &copies, &["note", "changed"]);
+    assert_eq!(lab.tool("fw_printenv", &BLOCKS[..1], &["note"]), "note=a  b\n");
+    lab.tool("fw_setenv", &BLOCKS[..1], &["note", "changed"]);
     let (second, success) = lab.script("printenv note; test $note = changed");
     assert!(success, "{second}");
     assert_eq!(second, format!("{MMC_LOADED}note=changed\n"));
@@ -133,9 +86,8 @@ fn blocks_are_read_and_written_by_fw_printenv_and_fw_setenv() {
 /// Each saves over what the other saved, again and again: the copies take turns, and the flag goes over the end of its byte.
 #[test]
 fn redundant_blocks_are_shared_with_fw_setenv() {
-    let lab = Lab::new("environment-block-redundant", &format!("{BLOCK}{REDUNDANT_OFFSET}"));
+    let lab = lab("environment-block-redundant", &format!("{BLOCK}{REDUNDANT_OFFSET}"));
     lab.make_card();
-    let copies = [("card.img", 0x8_0000), ("card.img", 0x8_8000)];
     let (first, _) = lab.script("setenv note 0; saveenv; saveenv");
     assert!(
         first.ends_with(
@@ -154,8 +106,8 @@ fn redundant_blocks_are_shared_with_fw_setenv() {
             fs::write(lab.path("card.img"), card).unwrap();
         }
         let before = format!("note={}\n", round - 1);
-        assert_eq!(lab.tool("fw_printenv", &copies, &["note"]), before, "round {round}");
-        lab.tool("fw_setenv", &copies, &["note", "tool"]);
+        assert_eq!(lab.tool("fw_printenv", &BLOCKS, &["note"]), before, "round {round}");
+        lab.tool("fw_setenv", &BLOCKS, &["note", "tool"]);
         let (text, success) = lab.script(&format!("printenv note; setenv note {round}; saveenv"));
         assert!(success && text.starts_with(MMC_LOADED), "round {round}: {text}");
         assert!(text.contains("note=tool\n"), "round {round}: {text}");
@@ -172,7 +124,7 @@ fn redundant_blocks_are_shared_with_fw_setenv() {
 
 #[test]
 fn a_file_on_fat_is_read_and_written_by_fw_printenv_and_fw_setenv() {
-    let lab = Lab::new("environment-fat", FAT);
+    let lab = lab("environment-fat", FAT);
     lab.make_card();
     let (first, _) = lab.script("setenv note 'a  b'; saveenv");
     assert_eq!(
@@ -184,9 +136,8 @@ fn a_file_on_fat_is_read_and_written_by_fw_printenv_and_fw_setenv() {
     );
     lab.mcopy("uboot.env", false);
     assert_eq!(fs::metadata(lab.path("uboot.env")).unwrap().len(), 0x4000);
-    let copies = [("uboot.env", 0)];
-    assert_eq!(lab.tool("fw_printenv", &copies, &["note"]), "note=a  b\n");
-    lab.tool("fw_setenv", &copies, &["note", "changed"]);
+    assert_eq!(lab.tool("fw_printenv", &FILES[..1], &["note"]), "note=a  b\n");
+    lab.tool("fw_setenv", &FILES[..1], &["note", "changed"]);
     lab.mcopy("uboot.env", true);
     let (second, _) = lab.script("printenv note; setenv note 2; saveenv; eraseenv; ls mmc 0:1");
     assert_eq!(
@@ -200,16 +151,15 @@ fn a_file_on_fat_is_read_and_written_by_fw_printenv_and_fw_setenv() {
 
 #[test]
 fn two_files_on_fat_are_shared_with_fw_setenv() {
-    let lab = Lab::new("environment-fat-redundant", &format!("{FAT}{REDUNDANT_FILE}"));
+    let lab = lab("environment-fat-redundant", &format!("{FAT}{REDUNDANT_FILE}"));
     lab.make_card();
-    let names = ["uboot.env", "uboot-redund.env"];
-    let copies = names.map(|name| (name, 0));
+    let names = FILES.map(|(name, _)| name);
     lab.script("setenv note 0; saveenv; saveenv");
     for round in 1..6 {
         names.iter().for_each(|name| lab.mcopy(name, false));
         let before = format!("note={}\n", round - 1);
-        assert_eq!(lab.tool("fw_printenv", &copies, &["note"]), before, "round {round}");
-        lab.tool("fw_setenv", &copies, &["note", "tool"]);
+        assert_eq!(lab.tool("fw_printenv", &FILES, &["note"]), before, "round {round}");
+        lab.tool("fw_setenv", &FILES, &["note", "tool"]);
         names.iter().for_each(|name| lab.mcopy(name, true));
         let (text, success) = lab.script(&format!("printenv note; setenv note {round}; saveenv"));
         assert!(
@@ -231,13 +181,9 @@ fn images_of_mkenvimage_are_loaded() {
     .into_iter()
     .enumerate()
     {
-        let lab = Lab::new(&format!("environment-disk-mkenvimage-{number}"), &environment);
+        let lab = lab(&format!("environment-disk-mkenvimage-{number}"), &environment);
         lab.make_card();
-        fs::write(lab.path("env.txt"), "note=image\nempty=\nboard=other\n").unwrap();
-        let mut command = Command::new("mkenvimage");
-        command.args(["-s", "0x4000", "-o", &lab.path("uboot.env")]);
-        command.args(redundant.then_some("-r"));
-        run(command.arg(lab.path("env.txt")));
+        lab.mkenvimage("uboot.env", "0x4000", redundant);
         if environment.starts_with(FAT) {
             lab.mcopy("uboot.env", true);
         } else {
@@ -254,9 +200,9 @@ fn images_of_mkenvimage_are_loaded() {
 #[test]
 fn without_a_card_a_script_says_why() {
     for environment in [FAT, BLOCK] {
-        let lab = Lab::new("environment-no-card", environment);
-        let output = lab.output("printenv board; saveenv", false);
-        let text = String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n");
+        let lab = lab("environment-no-card", environment);
+        let output = lab.output("printenv board; saveenv", None);
+        let text = printed(&output);
         assert!(
             text.ends_with(
                 "Saving Environment to nowhere... Failed (1)\n\
@@ -270,14 +216,8 @@ fn without_a_card_a_script_says_why() {
 
 #[test]
 fn an_image_of_a_flash_is_refused() {
-    let lab = Lab::new("environment-no-flash", BLOCK);
-    fs::write(lab.path("script.txt"), "true").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_slipway-sim"))
-        .args(["--board", &lab.path("board"), "--env", &lab.path("env.img")])
-        .arg(lab.path("script.txt"))
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let lab = lab("environment-no-flash", BLOCK);
+    let output = lab.output("true", Some(("--env", "env.img")));
     let text = String::from_utf8(output.stderr).unwrap();
     assert!(
         text.contains("--env: the board board does not save its environment in a flash"),
