@@ -1,10 +1,10 @@
-//! Modules and domains as they were proposed for the Devicetree Specification ("Describe chosen modules for hypervisor booting", boot-architecture
-//! list, April 2023), turned into what Xen reads.
+//! Modules and domains as they were proposed for the Devicetree Specification ("Describe chosen modules for hypervisor booting",
+//! boot-architecture list, April 2023), turned into what Xen reads.
 //!
-//! - `compatible = "multiboot,module\0multiboot,kernel"` of a module is what Xen takes, in either order. Written as one string that holds a backslash
-//!   and a `0` (as `fdt set` or a doubled backslash leave it) it is not: it is split.
-//! - The reply's `/chosen/domain0/module@e00000`: `domain0` (or `dom0`) is dom0, whose modules Xen looks for directly under `/chosen`. `domain1` and so
-//!   on (or `dom1`, `domu1`, `domU1`) are Xen's domains once they are `xen,domain`.
+//! - `compatible = "multiboot,module\0multiboot,kernel"` of a module is what Xen takes, in either order. Written as one string that
+//!   holds a backslash and a `0` (as `fdt set` or a doubled backslash leave it) it is not: it is split.
+//! - The reply's `/chosen/domain0/module@e00000`: `domain0` (or `dom0`) is dom0, whose modules Xen looks for directly under `/chosen`.
+//!   `domain1` and so on (or `dom1`, `domu1`, `domU1`) are Xen's domains once they are `xen,domain`.
 //!
 //! A node that is `xen,domain` already stays as it is, whatever its name.
 
@@ -41,8 +41,8 @@ pub enum ChosenError {
     Edit(#[from] EditError),
 }
 
-/// Turns the proposals' nodes into what Xen on Arm reads. Returns whether there were any. After an error the tree holds a part of both and is to be
-/// thrown away.
+/// Turns the proposals' nodes into what Xen on Arm reads. Returns whether there were any. After an error the tree holds a part of both
+/// and is to be thrown away.
 ///
 /// # Errors
 /// [`ChosenError`] with the node that cannot be understood.
@@ -84,10 +84,11 @@ fn split_strings(tree: &mut Tree, chosen: NodeId, findings: &mut Vec<Finding>) -
         let words = old.iter().flat_map(|word| word.split("\\0"));
         let words: Vec<&str> = words.filter(|word| !word.is_empty()).collect();
         tree.set_strings(*node, "compatible", &words)?;
+        let shown: Vec<String> = words.iter().take(4).map(|word| graft::shown(word)).collect();
         findings.push(Finding::note(format_args!(
             "{}: compatible was one string with a backslash in it; now \"{}\"",
             tree.path(*node),
-            words.join("\", \"")
+            shown.join("\", \"")
         )));
     }
     Ok(!joined.is_empty())

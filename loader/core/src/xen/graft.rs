@@ -165,7 +165,8 @@ pub(super) fn copy_properties(
         .try_for_each(|(name, value)| tree.set(to, name, value))
 }
 
-/// Copies a node with all that is below it into `parent`, under a free name. The phandles are the same: the caller takes the old node away.
+/// Copies a node with all that is below it into `parent`, under a free name. The phandles are the same: the caller takes the old node
+/// away.
 pub(super) fn copy_node(tree: &mut Tree, from: NodeId, parent: NodeId) -> Result<NodeId, EditError> {
     let below: Vec<(usize, NodeId)> = tree.descendants(from).collect();
     let name = free_name(tree, parent, tree.name(from));
@@ -275,7 +276,7 @@ pub(super) fn place(tree: &Tree, node: NodeId, name: &str) -> Result<(u64, u64),
     let told = told("#address-cells").zip(told("#size-cells"));
     let told = told.filter(|(address, size)| {
         let cells = address.saturating_add(*size);
-        *size > 0 && *address <= 3 && *size <= 3 && cells.saturating_mul(4) == value.len()
+        (1..=3).contains(address) && (1..=3).contains(size) && cells.saturating_mul(4) == value.len()
     });
     let address = told.map(|(address, _)| address).or(match value.len() {
         8 => Some(1),
@@ -352,6 +353,16 @@ fn indexed_name(tree: &Tree, parent: NodeId) -> String {
     let taken: BTreeSet<&str> = tree.children(parent).map(|child| tree.name(child)).collect();
     let mut names = (0_u32..).map(|number| format!("module@{number:x}"));
     names.find(|name| !taken.contains(name.as_str())).unwrap_or_default()
+}
+
+/// A string of the tree for a sentence: cut if it is long, and without what would steer a terminal.
+pub(super) fn shown(text: &str) -> String {
+    const SHOWN: usize = 64;
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().nth(SHOWN).is_some() {
+        shown.push_str("...");
+    }
+    shown
 }
 
 /// Up to eight of `names` for a sentence, and how many more there are.

@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | the hardware domain (see below) | dom0: its modules under `/chosen`, its size on Xen's command line |
 //! | another `domain` | `/chosen/NAME`, `xen,domain`, two cells for addresses and two for sizes |
-//! | `memory` | a 64-bit number of KiB, see [`memory`] |
+//! | `memory`: KiB in 32 or 64 bits, a start and a size, or text such as `"128M"` | a 64-bit number of KiB |
 //! | `cpus`, 1 if missing | the same |
 //! | `mb-index`, later `module-index` | the file of that `module=` line, the first of which is 1: number 0 is the device tree |
 //! | `module-addr`, later `reg` | `reg` in the new parent's cells |
@@ -15,12 +15,13 @@
 //! | what Xen on Arm has no word for | a finding |
 //!
 //! dom0 is the domain whose `functions` have `FUNCTION_LEGACY_DOM0`, or that `permissions`, `role` or `capabilities` make the hardware
-//! domain; without one, the control domain; without that, the one called `dom0`, or the only one whose `domid` is 0 and that is not denied
-//! everything by an explicit property.
+//! domain; without one, the control domain; without that, the one called `dom0`, or the only one whose `domid` is 0 and that is not
+//! denied everything by an explicit property.
 //!
-//! Two properties are added to each domain where it does not have them. `vpl011`: on Arm a guest has no other console that shows by itself
-//! (`FUNCTION_CONSOLE` is about who owns the hardware's, so it decides nothing here). `xen,enhanced`: Hyperlaunch's guests have Xen's PV
-//! interfaces, those of Xen on Arm only if asked for. Its value is `no-xenstore` without a dom0, where Xen would panic otherwise.
+//! Two properties are added to each domain where it does not have them. `vpl011`: on Arm a guest has no other console that shows by
+//! itself (`FUNCTION_CONSOLE` is about who owns the hardware's, so it decides nothing here). `xen,enhanced`: Hyperlaunch's guests have
+//! Xen's PV interfaces, those of Xen on Arm only if asked for. Its value is `no-xenstore` without a dom0, where Xen would panic
+//! otherwise.
 
 mod domain;
 mod memory;
@@ -64,7 +65,8 @@ pub enum HyperlaunchError {
     },
     /// A property that says how much memory, but cannot be understood.
     #[error(
-        "{node}: memory ({len} bytes) is neither a 64-bit number of KiB, such as <0 131072>, nor a start and a size, nor a text such as \"128M\""
+        "{node}: memory ({len} bytes) is neither a 64-bit number of KiB, \
+         such as <0 131072>, nor a start and a size, nor a text such as \"128M\""
     )]
     BadMemory {
         /// The domain's path.
@@ -90,7 +92,8 @@ pub enum HyperlaunchError {
     },
     /// A module by number, and nothing is numbered.
     #[error(
-        "{node}: {name} = <{index}> is a place in the list of modules, and there is no xen.cfg: write one with a line module=FILE [args] for each, the first is number 1"
+        "{node}: {name} = <{index}> is a place in the list of modules, and there is no xen.cfg: \
+         write one with a line module=FILE [args] for each, the first is number 1"
     )]
     NoList {
         /// The module's path.
@@ -102,7 +105,8 @@ pub enum HyperlaunchError {
     },
     /// A number that no module has.
     #[error(
-        "{node}: {name} = <{index}>, and {source_name} has {count} line(s) module=FILE: the first is number 1 (0 is the device tree), so write {index} of them"
+        "{node}: {name} = <{index}>, and {source_name} has {count} line(s) module=FILE: \
+         the first is number 1 (0 is the device tree), so {index} of them are needed"
     )]
     OutOfRange {
         /// The module's path.
@@ -132,8 +136,8 @@ pub enum HyperlaunchError {
     Edit(#[from] EditError),
 }
 
-/// Turns a Hyperlaunch configuration into what Xen on Arm reads. `section` names the modules that `mb-index` counts; its `options=` are to be in
-/// the tree by then, since what dom0's size adds to Xen's command line goes behind them.
+/// Turns a Hyperlaunch configuration into what Xen on Arm reads. `section` names the modules that `mb-index` counts; its `options=` are
+/// to be in the tree by then, since what dom0's size adds to Xen's command line goes behind them.
 ///
 /// Returns whether there was one. After an error the tree holds a part of both and is to be thrown away.
 ///

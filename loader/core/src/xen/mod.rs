@@ -23,3 +23,8 @@ pub mod plan;
 pub mod property;
 mod size;
 pub mod system_dt;
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

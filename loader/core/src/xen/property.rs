@@ -8,8 +8,8 @@
 //! 3. `"text"`, or several with commas between them: a string list. Properties that are text by Xen's documents (`passthrough`,
 //!    `llc-colors`, `xen,enhanced`, ...) are a string without quotes too, so that `llc-colors=0` is no number.
 //! 4. `[00 1f]`: bytes.
-//! 5. `<1 2>`, or words of which each is a number, blanks or commas between them: a cell each, and two for what does not fit one. Numbers are decimal
-//!    or, after `0x`, hexadecimal; a leading zero does not make them octal.
+//! 5. `<1 2>`, or words of which each is a number, blanks or commas between them: a cell each, and two for what does not fit one.
+//!    Numbers are decimal or, after `0x`, hexadecimal; a leading zero does not make them octal.
 //! 6. Anything else: a string.
 //!
 //! A leading `#` would be a comment in `xen.cfg`, so `address-cells` and its like are written without theirs and get it back.

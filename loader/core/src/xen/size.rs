@@ -1,7 +1,7 @@
 //! Sizes as Xen writes them on its command line: `512M`.
 
-/// The size in KiB, rounded up. Without a unit the number is KiB, as for Xen's own `dom0_mem=`; units are `B K M G T` in either case, hexadecimal
-/// numbers begin with `0x`. `None` for anything else and for what does not fit 64 bits.
+/// The size in KiB, rounded up. Without a unit the number is KiB, as for Xen's own `dom0_mem=`; units are `B K M G T` in either case,
+/// hexadecimal numbers begin with `0x`. `None` for anything else and for what does not fit 64 bits.
 pub(super) fn kib(text: &str) -> Option<u64> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let (digits, radix) = hex.map_or((text, 10), |digits| (digits, 16));

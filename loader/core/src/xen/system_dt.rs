@@ -1,21 +1,23 @@
-//! `/domains` of a System Device Tree (devicetree-org/lopper, `specification/source/chapter3-execution-domains.rst`), turned into what Xen reads.
+//! `/domains` of a System Device Tree (devicetree-org/lopper, `specification/source/chapter3-execution-domains.rst`), turned into what
+//! Xen reads.
 //!
-//! The specification has no modules: "modules are typically dynamically populated at boot time". Here they come from module nodes in the domain, from
-//! the lines of a `xen.cfg` (`NAME_kernel=` and so on, where NAME is the domain's, or `domuN` where N is its `id`), or else from the file names by which
-//! lopper's `image-builder` goes (`xen,kernel`, `xen,initrd`, `xen,kernel-cmdline`).
+//! The specification has no modules: "modules are typically dynamically populated at boot time". Here they come from module nodes in the
+//! domain, from the lines of a `xen.cfg` (`NAME_kernel=` and so on, where NAME is the domain's, or `domuN` where N is its `id`), or else
+//! from the file names by which lopper's `image-builder` goes (`xen,kernel`, `xen,initrd`, `xen,kernel-cmdline`).
 //!
 //! | System Device Tree | becomes |
 //! | --- | --- |
 //! | `openamp,domain-v1` below `/domains`, at any depth | `/chosen/NAME`, `xen,domain`, with `vpl011` |
-//! | `openamp,hypervisor-v1`, or a domain at EL2 or EL3 with domains in it | nothing: it is Xen itself, or what is around it; Xen's command line is taken from it |
+//! | `openamp,hypervisor-v1`, or a domain at EL2 or EL3 with domains in it | nothing: it is Xen, whose command line it has, or around it |
 //! | the domain called `dom0`, by its node's name or its label | dom0: modules under `/chosen`, its size on Xen's command line |
 //! | `cpus` | the number of bits in the masks of its entries for `/cpus`, where Xen runs |
 //! | `memory` | the sum of the sizes in KiB. Xen chooses where: static memory is an option that Xen is not built with as a rule |
 //! | `access` | a warning where no partial device tree is there to pass the devices through |
 //! | `chosen` with `bootargs` | the kernel's, if it has no other |
 //!
-//! `id` makes nobody dom0: it is any number. Without a domain of that name, dom0 is the specification's default domain, which has what nobody else was
-//! given and whose modules are in `/chosen` already. A domain on another cluster than `/cpus` is for other processors and is left out.
+//! `id` makes nobody dom0: it is any number. Without a domain of that name, dom0 is the specification's default domain, which has what
+//! nobody else was given and whose modules are in `/chosen` already. A domain on another cluster than `/cpus` is for other processors
+//! and is left out.
 
 mod access;
 mod cpus;
@@ -101,11 +103,12 @@ pub struct Taken {
     pub node: NodeId,
 }
 
-/// Turns `/domains` into what Xen on Arm reads, and takes it out of the tree. `section` has the domains' files; its `options=` are to be in the tree
-/// by then, since what dom0's size adds to Xen's command line goes behind them.
+/// Turns `/domains` into what Xen on Arm reads, and takes it out of the tree. `section` has the domains' files; its `options=` are to be
+/// in the tree by then, since what dom0's size adds to Xen's command line goes behind them.
 ///
 /// Returns the groups of lines that were used for a domain here, so that no second one is made of them: their files and arguments are in
-/// the tree, their properties are not. `None` if there are no domains. After an error the tree holds a part of both and is to be thrown away.
+/// the tree, their properties are not. `None` if there are no domains. After an error the tree holds a part of both and is to be thrown
+/// away.
 ///
 /// # Errors
 /// [`SystemDtError`] with the node that cannot be understood.
@@ -207,8 +210,8 @@ fn command_line_of(tree: &Tree, node: NodeId) -> Option<String> {
     line.or_else(|| tree.str(node, "xen,cmdline")).map(ToString::to_string)
 }
 
-/// Takes `/domains` away. Where a firewall's settings still refer to a domain, only what makes the nodes domains goes, so that nothing is made of
-/// them twice.
+/// Takes `/domains` away. Where a firewall's settings still refer to a domain, only what makes the nodes domains goes, so that nothing
+/// is made of them twice.
 fn remove(tree: &mut Tree, root: NodeId, findings: &mut Vec<Finding>) -> Result<(), EditError> {
     let Some(by) = access::referring(tree, root) else {
         return tree.remove(root);
@@ -221,6 +224,15 @@ fn remove(tree: &mut Tree, root: NodeId, findings: &mut Vec<Finding>) -> Result<
     for node in below {
         if tree.compatible(node, DOMAIN) {
             tree.remove_property(node, "compatible")?;
+        } else if domain::is_xens(tree, node) {
+            // It is in /chosen as well, where Xen looks the handle up.
+            let handles = domain::PHANDLES
+                .iter()
+                .filter(|name| tree.property(node, name).is_some());
+            let handles: Vec<&str> = handles.copied().collect();
+            handles
+                .into_iter()
+                .try_for_each(|name| tree.remove_property(node, name))?;
         }
     }
     Ok(())

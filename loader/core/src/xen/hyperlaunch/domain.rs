@@ -140,7 +140,8 @@ fn left_out(
     }
     if let Some(label) = tree.str(domain, "security-id").filter(|label| !LABELS.contains(label)) {
         findings.push(Finding::warning(format_args!(
-            "{path}: security-id \"{label}\" is left out; Xen on Arm labels the domains that it makes itself"
+            "{path}: security-id \"{}\" is left out; Xen on Arm labels the domains that it makes itself",
+            graft::shown(label)
         )));
     }
     if tree.property(domain, "domain-uuid").is_some() {

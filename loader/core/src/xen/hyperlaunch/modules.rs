@@ -1,5 +1,6 @@
 //! Modules: what they are, and where their bytes come from.
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::HyperlaunchError;
@@ -155,10 +156,11 @@ fn useless(tree: &Tree, node: NodeId) -> Finding {
         Some("xsm-policy") => "a policy is Xen's, and stands in the config node",
         _ => "it is neither a kernel, a ramdisk nor a device tree",
     };
+    let shown: Vec<String> = words.iter().map(|word| graft::shown(word)).collect();
     Finding::warning(format_args!(
         "{} (\"{}\") is left out: {why}",
         tree.path(node),
-        words.join("\", \"")
+        shown.join("\", \"")
     ))
 }
 

@@ -25,8 +25,8 @@ struct Entry {
 
 /// How many processors the domain has where Xen runs; `None`, with a warning, if all of its are elsewhere.
 ///
-/// A single cell is taken for a plain number, as a `xen,domain` has it. A cluster that is not in the tree is taken for the one where Xen runs: tools
-/// cut the nodes out that the target does not see.
+/// A single cell is taken for a plain number, as a `xen,domain` has it. A cluster that is not in the tree is taken for the one where Xen
+/// runs: tools cut the nodes out that the target does not see.
 pub(super) fn count(tree: &Tree, domain: NodeId, findings: &mut Vec<Finding>) -> Result<Option<u32>, SystemDtError> {
     let path = tree.path(domain);
     if tree.property(domain, "cpus").is_none() {
@@ -52,9 +52,12 @@ pub(super) fn count(tree: &Tree, domain: NodeId, findings: &mut Vec<Finding>) ->
         let left = entries.len().saturating_sub(elsewhere.len());
         findings.push(Finding::warning(match left {
             0 => alloc::format!(
-                "{path} runs on {cluster}, which Xen does not run on: it is left out, and its memory is only safe if /reserved-memory has it"
+                "{path} runs on {cluster}, which Xen does not run on: it is left out, \
+                 and its memory is only safe if /reserved-memory has it"
             ),
-            _ => alloc::format!("{path} also runs on {cluster}, which Xen does not run on: those processors are left out"),
+            _ => alloc::format!(
+                "{path} also runs on {cluster}, which Xen does not run on: those processors are left out"
+            ),
         }));
         if left == 0 {
             return Ok(None);

@@ -10,8 +10,11 @@ use crate::xen::config::{DomainLines, Section};
 use crate::xen::graft::{self, GraftError};
 use crate::xen::module::{self, FILE, Kind};
 
-/// The domain's name: its node's without the unit address. The trees of the specification and of ImageBuilder call all of them `domain-N` or
-/// `domain@N` and tell them apart by their labels, so those count where the tree has them.
+/// What refers to a domain by these is about the hardware's firewalls, and nothing of Xen's.
+pub(super) const PHANDLES: [&str; 2] = ["phandle", "linux,phandle"];
+
+/// The domain's name: its node's without the unit address. The trees of the specification and of ImageBuilder call all of them
+/// `domain-N` or `domain@N` and tell them apart by their labels, so those count where the tree has them.
 pub(super) fn name(tree: &Tree, domain: NodeId) -> String {
     let name = graft::base_name(tree, domain);
     let number = name.strip_prefix("domain").map(|rest| rest.trim_start_matches('-'));
@@ -59,7 +62,7 @@ pub(super) fn add(
     }
     tree.set_u32(node, "cpus", cpus)?;
     graft::copy_properties(tree, domain, node, |name| {
-        graft::is_domain_property(name) && !is_tools(name)
+        graft::is_domain_property(name) && !is_tools(name) && !PHANDLES.contains(&name)
     })?;
     if tree.property(node, "vpl011").is_none() {
         tree.set(node, "vpl011", &[])?;
@@ -119,7 +122,7 @@ pub(super) fn fill(
 }
 
 /// Sub-nodes of a `xen,domain`, such as `xen,vcpu`; a domain in the domain has a node of its own.
-fn is_xens(tree: &Tree, node: NodeId) -> bool {
+pub(super) fn is_xens(tree: &Tree, node: NodeId) -> bool {
     let mut words = tree.strings(node, "compatible");
     let is_domain = tree.compatible(node, super::DOMAIN) || tree.compatible(node, "xen,domain");
     !is_domain && !graft::is_module(tree, node) && words.any(|word| word.starts_with("xen,"))

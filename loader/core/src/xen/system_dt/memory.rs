@@ -25,8 +25,8 @@ impl Cells {
 /// The sum of the domain's memory in KiB, rounded down; `None` if it says nothing.
 ///
 /// The specification leaves open whose `#address-cells` and `#size-cells` count. Those of the nodes above the domain are tried, then its
-/// own, then two each as in all the examples: the first with which the length is a multiple of an entry. The specification's own example of shared memory
-/// has a flag behind its last entry alone; zeros like that one are taken for what they are, with a warning.
+/// own, then two each as in all the examples: the first with which the length is a multiple of an entry. The specification's own example
+/// of shared memory has a flag behind its last entry alone; zeros like that one are taken for what they are, with a warning.
 pub(super) fn kib(tree: &Tree, domain: NodeId, findings: &mut Vec<Finding>) -> Result<Option<u64>, SystemDtError> {
     let Some(value) = tree.property(domain, "memory").filter(|value| !value.is_empty()) else {
         return Ok(None);
