@@ -23,6 +23,7 @@ const TARGETS: &[Target] = &[
     ("setexpr_regex", targets::setexpr_regex),
     ("shell", targets::shell),
     ("uimage", targets::uimage),
+    ("xen_config", targets::xen_config),
 ];
 
 /// How large the corpus may be, in bytes: it lives in the repository.

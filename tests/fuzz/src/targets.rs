@@ -3,6 +3,8 @@
 
 #[path = "network.rs"]
 mod answers;
+#[path = "xen_config.rs"]
+mod config;
 #[path = "disks.rs"]
 mod disks;
 
@@ -381,4 +383,9 @@ pub fn fat(data: &[u8]) {
 /// An ext2, ext3 or ext4 file system.
 pub fn ext4(data: &[u8]) {
     disks::ext4(data);
+}
+
+/// A `xen.cfg`, and each of its sections.
+pub fn xen_config(data: &[u8]) {
+    config::xen_config(data);
 }

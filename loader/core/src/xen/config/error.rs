@@ -187,7 +187,7 @@ pub enum ConfigError {
         len: usize,
     },
     /// A property with a name that no property has.
-    #[error("{place}: '{character}' cannot stand in a property's name")]
+    #[error("{place}: {} cannot stand in a property's name", named(*character))]
     PropertyCharacter {
         /// Where the character stands.
         place: Place,
@@ -207,6 +207,14 @@ impl ConfigError {
                 there,
             },
         }
+    }
+}
+
+/// A character as a message shows it.
+fn named(character: char) -> String {
+    match character {
+        ' ' | '\t' => "a blank".to_string(),
+        other => format!("'{other}'"),
     }
 }
 

@@ -10,13 +10,22 @@ use crate::finding::Finding;
 /// How many characters of a name are shown in a message.
 const SHOWN: usize = 64;
 
-/// A name from the file, as a message shows it.
+/// Words from the file, as a message shows them: not too long, and without control characters. The file has none but tabs; the name of a
+/// section that a person wants may have others.
 pub(super) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(SHOWN).collect();
-    if short.len() < text.len() {
+    let mut short: String = text.chars().take(SHOWN).map(printable).collect();
+    if text.chars().nth(SHOWN).is_some() {
         short.push_str("...");
     }
     short
+}
+
+fn printable(character: char) -> char {
+    match character {
+        '\t' => ' ',
+        character if character.is_control() => '?',
+        character => character,
+    }
 }
 
 /// What was found so far.

@@ -455,8 +455,17 @@ domu1_property=cpus=2
             "Warning: xen.cfg:8:1: 'options' stands in line 1 already, which counts",
         ]
     );
-    // What is in no section of its own goes with each.
-    let shared = self::section(
+    // One section with lines is clear enough, and so is the person's.
+    assert_eq!(found("[global]\noptions=x\n[a]\nkernel=1\n[b]\n"), Vec::<String>::new());
+    assert_eq!(
+        sentences(&config.section(Some("b")).unwrap().findings),
+        ["Warning: xen.cfg:1:1: 'options' stands before any section and is no part of [b]"]
+    );
+}
+
+#[test]
+fn lines_outside_of_sections_go_with_each_if_headers_are_ignored() {
+    let shared = section(
         "domu1_property=x\nmodule=a\n[global]\ndomu1_dtb=d\n[a]\ndomu1_kernel=a\nmodule=b\n[b]\nmodule=c\ndomu1_kernel=b\n",
     );
     let domain = &shared.domains[0];
@@ -465,12 +474,6 @@ domu1_property=cpus=2
         ("a", 1)
     );
     assert!(domain.dtb.is_some() && shared.modules.len() == 2);
-    // One section with lines is clear enough, and so is the person's.
-    assert_eq!(found("[global]\noptions=x\n[a]\nkernel=1\n[b]\n"), Vec::<String>::new());
-    assert_eq!(
-        sentences(&config.section(Some("b")).unwrap().findings),
-        ["Warning: xen.cfg:1:1: 'options' stands before any section and is no part of [b]"]
-    );
 }
 
 /// What is taken, or passed over, with a word about it.
@@ -592,6 +595,10 @@ fn warnings_and_notes() {
     for (text, expected) in FOUND {
         assert_eq!(found(text), [*expected], "{text:?}");
     }
+    assert_eq!(
+        found("my\tkey\n")[1],
+        "Warning: xen.cfg:1:1: 'my key' has no '=' and is ignored"
+    );
     for text in [
         "kernel=a\r",
         "kernel=a#",
@@ -691,7 +698,11 @@ const REFUSED: &[(&str, &str)] = &[
     ),
     (
         "domu1_property=a b=1\n",
-        "xen.cfg:1:17: ' ' cannot stand in a property's name",
+        "xen.cfg:1:17: a blank cannot stand in a property's name",
+    ),
+    (
+        "domu1_property=a\tb=1\n",
+        "xen.cfg:1:17: a blank cannot stand in a property's name",
     ),
     (
         "domu1_property=abcdefghijklmnopqrstuvwxyz012345=1\n",
@@ -749,6 +760,10 @@ fn a_section_that_is_not_there_is_refused_with_those_that_are() {
         "xen.cfg: there is no section [a]; there is [b]"
     );
     assert_eq!(refused("[b]\n", ""), "xen.cfg: there is no section []; there is [b]");
+    assert_eq!(
+        refused("[b]\n", "\u{1b}[2J\t\u{9b}"),
+        "xen.cfg: there is no section [?[2J ?]; there is [b]"
+    );
     let many: String = (0..10).map(|index| format!("[{index}]\n")).collect();
     assert_eq!(
         refused(&many, "x"),
