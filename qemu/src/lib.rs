@@ -8,6 +8,7 @@ pub mod boots;
 mod console;
 pub mod disks;
 pub mod dts;
+pub mod forms;
 pub mod generated;
 mod guests;
 mod initramfs;

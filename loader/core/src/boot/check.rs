@@ -61,6 +61,7 @@ const CHECKS: &[Check] = &[
     domains::memory,
     domains::memory_sum,
     domains::cpus,
+    domains::enhanced,
     domains::consoles,
 ];
 

@@ -17,10 +17,19 @@ use super::survey::{self, Entry, MODULE};
 use crate::devicetree::{EditError, NodeId, RegError, Tree};
 use crate::image::{detect, uimage};
 use crate::memory::{LoadedFile, Memory};
+use crate::xen::module;
 
 /// Why a module's node cannot be put right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum PatchError {
+    /// The node names a file, as for `xen boot`.
+    #[error("{node} names the file {file} and no address: xen boot loads the files that a tree names")]
+    Named {
+        /// The node's path.
+        node: String,
+        /// The file.
+        file: String,
+    },
     /// Nothing says where the file is.
     #[error("{node} has no reg that can be read ({len} bytes), and no unit address where a file was loaded")]
     NoPlace {
@@ -93,10 +102,7 @@ fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Fi
     let places = locate::places(tree, entry.node, cells);
     let chosen = locate::choose(&places, memory);
     let found = chosen.and_then(|(place, file)| Some((place, file, locate::region(place, file)?)));
-    let (place, file, region) = found.ok_or_else(|| PatchError::NoPlace {
-        node: path.clone(),
-        len: tree.property(entry.node, "reg").map_or(0, <[u8]>::len),
-    })?;
+    let (place, file, region) = found.ok_or_else(|| no_place(tree, entry.node))?;
     let role = modern_compatible(tree, entry, findings)?;
     let region = unwrapped(memory, &path, role, (region, file), findings)?;
     explain(&path, &places, place, (region, file), findings);
@@ -112,32 +118,44 @@ fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Fi
     })
 }
 
+fn no_place(tree: &Tree, id: NodeId) -> PatchError {
+    let node = tree.path(id);
+    let name = ["xen,uefi-binary", "uefi,binary"]
+        .iter()
+        .find_map(|name| tree.str(id, name));
+    match name {
+        Some(file) => PatchError::Named {
+            node,
+            file: file.to_string(),
+        },
+        None => PatchError::NoPlace {
+            node,
+            len: tree.property(id, "reg").map_or(0, <[u8]>::len),
+        },
+    }
+}
+
 /// What the first bytes of `region` say it is.
 pub(super) fn contents(memory: &Memory, region: Region) -> detect::Kind {
     let start = Region::new(region.start(), region.len().min(detect::LOOKED_AT));
     detect::kind(start.and_then(|start| memory.bytes(start).ok()).unwrap_or_default())
 }
 
-/// The cells of `parent`. Where it does not say, Xen takes those of the next node above that does (the specification
-/// would have 2 and 1): that is written into the node, so that everybody reads the same.
+/// The cells of `parent`; where it does not say, they are written into it.
 fn explicit_cells(tree: &mut Tree, parent: NodeId, findings: &mut Vec<Finding>) -> Result<Cells, EditError> {
-    let inherited = |tree: &Tree, name, default| {
-        let above = core::iter::successors(Some(parent), |at| tree.parent(*at));
-        above.into_iter().find_map(|at| tree.u32(at, name)).unwrap_or(default)
-    };
-    let address = inherited(tree, "#address-cells", 2);
-    let size = inherited(tree, "#size-cells", 1);
     let missing: Vec<&str> = ["#address-cells", "#size-cells"]
         .into_iter()
         .filter(|name| tree.property(parent, name).is_none())
         .collect();
+    let (address, size) = match missing.is_empty() {
+        true => module::cells(tree, parent),
+        false => module::spell_out_cells(tree, parent)?,
+    };
     if !missing.is_empty() {
         let (path, missing) = (tree.path(parent), missing.join(" and "));
         findings.push(Finding::warning(format_args!(
             "{path} has no {missing}; Xen then goes by the node above: {address} and {size} cells, now written into it"
         )));
-        tree.set_u32(parent, "#size-cells", size)?;
-        tree.set_u32(parent, "#address-cells", address)?;
     }
     Ok(Cells { address, size })
 }

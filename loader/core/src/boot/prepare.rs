@@ -13,6 +13,7 @@ use super::plan::{Packing, Plan, Ramdisk};
 use super::{Finding, Severity, TooMany, check, limits, pinned};
 use crate::devicetree::{EditError, EmitError, ParseError, Tree};
 use crate::memory::{Memory, MemoryError};
+use crate::xen::plan::{self, PlanError};
 
 /// Room behind the tree for the system to edit it in place.
 const SLACK: usize = 0x1000;
@@ -56,6 +57,9 @@ pub enum PrepareError {
     /// The tree describes too much.
     #[error(transparent)]
     TooMany(#[from] TooMany),
+    /// The tree describes domains in a form that cannot be understood.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The tree cannot take an edit.
     #[error(transparent)]
     Edit(#[from] EditError),
@@ -102,6 +106,9 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         Draft::Made(tree) => (tree.clone(), None),
     };
     let mut findings = Vec::new();
+    if may_be_xen(memory, &request.image) {
+        plan::lower(&mut tree, None, &mut findings)?;
+    }
     limits::check(&tree)?;
     findings.extend(at.and_then(|at| written_over(memory, at, &tree)));
     patch::memory_node(&mut tree, memory, &mut findings)?;
@@ -131,6 +138,11 @@ pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Res
         level,
     }));
     Ok(Prepared { layout, blob, findings })
+}
+
+/// A plain kernel has no use for domains, in whatever form. Nothing can be read in a packed image.
+fn may_be_xen(memory: &Memory, image: &Loaded) -> bool {
+    image.packing == Packing::Gzip || place::is_xen(memory, image.source)
 }
 
 fn parse(memory: &Memory, at: Region) -> Result<Tree, PrepareError> {

@@ -68,3 +68,25 @@ pub fn is_one(tree: &Tree, node: NodeId) -> bool {
     let any = ["multiboot,module", "xen,multiboot-module"];
     kind(tree, node).is_some() || any.iter().any(|name| tree.compatible(node, name))
 }
+
+/// How many cells addresses and sizes below `node` have: as it says, else as the next node above does that says so, which is how Xen
+/// reads it (the specification would have 2 and 1).
+#[must_use]
+pub fn cells(tree: &Tree, node: NodeId) -> (u32, u32) {
+    let inherited = |name, default| {
+        let mut above = core::iter::successors(Some(node), |at| tree.parent(*at));
+        above.find_map(|at| tree.u32(at, name)).unwrap_or(default)
+    };
+    (inherited("#address-cells", 2), inherited("#size-cells", 1))
+}
+
+/// Writes [`cells`] into the node itself, so that everybody reads the same; gives them.
+///
+/// # Errors
+/// [`EditError`] if the tree has no room.
+pub fn spell_out_cells(tree: &mut Tree, node: NodeId) -> Result<(u32, u32), EditError> {
+    let (address, size) = cells(tree, node);
+    tree.set_u32(node, "#size-cells", size)?;
+    tree.set_u32(node, "#address-cells", address)?;
+    Ok((address, size))
+}

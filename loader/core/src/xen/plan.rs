@@ -13,7 +13,7 @@ use super::config::Section;
 use super::dom0less::{self, Dom0lessError};
 use super::hyperlaunch::{self, HyperlaunchError};
 use super::module::{self, FILE, Kind};
-use super::system_dt::{self, SystemDtError};
+use super::system_dt::{self, SystemDtError, Taken};
 use crate::devicetree::{EditError, NodeId, RegError, Tree};
 use crate::finding::Finding;
 
@@ -70,9 +70,7 @@ pub fn make(mut tree: Tree, section: Option<&Section>, findings: &mut Vec<Findin
     if let Some(section) = section {
         dom0less::options(&mut tree, section, findings)?;
     }
-    hyperlaunch::lower(&mut tree, section, findings)?;
-    let done = system_dt::lower(&mut tree, section, findings)?.unwrap_or_default();
-    chosen::lower(&mut tree, findings)?;
+    let done = lower(&mut tree, section, findings)?;
     dom0less::names(&mut tree, section, findings)?;
     if let Some(section) = section {
         dom0less::lines(&mut tree, section, &done, findings)?;
@@ -83,7 +81,26 @@ pub fn make(mut tree: Tree, section: Option<&Section>, findings: &mut Vec<Findin
         tree.remove_property(chosen, CONFIG_TOO)?;
     }
     let files = files(&tree);
+    for above in files
+        .iter()
+        .flat_map(|file| &file.users)
+        .filter_map(|node| tree.parent(*node))
+        .collect::<Vec<_>>()
+    {
+        module::spell_out_cells(&mut tree, above)?;
+    }
     Ok(Plan { tree, files })
+}
+
+/// Turns every other form of a tree into the one that Xen on Arm reads; gives the groups of lines that were used on the way.
+///
+/// # Errors
+/// [`PlanError`], naming the node or the line.
+pub fn lower(tree: &mut Tree, section: Option<&Section>, findings: &mut Vec<Finding>) -> Result<Vec<Taken>, PlanError> {
+    hyperlaunch::lower(tree, section, findings)?;
+    let done = system_dt::lower(tree, section, findings)?.unwrap_or_default();
+    chosen::lower(tree, findings)?;
+    Ok(done)
 }
 
 /// The files that the modules of a tree name.
@@ -98,7 +115,7 @@ fn files(tree: &Tree) -> Vec<Wanted> {
     for node in nodes {
         let Some(name) = tree.str(node, FILE) else { continue };
         let index = *by_name.entry(name.into()).or_insert(files.len());
-        let wide = tree.parent(node).is_some_and(|above| tree.address_cells(above) > 1);
+        let wide = tree.parent(node).is_some_and(|above| module::cells(tree, above).0 > 1);
         match files.get_mut(index) {
             Some(file) => {
                 file.users.push(node);

@@ -229,6 +229,24 @@ pub(super) fn cpus(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// `xen,enhanced` needs a dom0 that answers, or Xen stops ("Xenstore support requires dom0 to be present").
+pub(super) fn enhanced(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let plan = &subject.layout.plan;
+    if !with_role(plan, 0, Role::Kernel).is_empty() {
+        return;
+    }
+    for (_, domain) in domus(plan) {
+        let wants = subject.tree.property(domain.node, "xen,enhanced");
+        let value = subject.tree.str(domain.node, "xen,enhanced").unwrap_or_default();
+        if wants.is_some() && matches!(value, "" | "enabled") {
+            findings.push(Finding::error(format_args!(
+                "{}: xen,enhanced needs a dom0, and there is none: Xen would stop; \"no-xenstore\" does without",
+                domain.path
+            )));
+        }
+    }
+}
+
 /// A domain without `vpl011` is silent unless a device is passed through.
 pub(super) fn consoles(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (_, domain) in domus(&subject.layout.plan) {

@@ -75,12 +75,14 @@ Retrieving file: /nothere
 Failed to load '/nothere': File not found: '/nothere'
 Skipping one for failure retrieving kernel
 No label of the menu could be started
+mmc 0:1: xen.cfg ... not there
 mmc 0:2: boot.scr ... Found U-Boot script /boot.scr
 13 bytes read
 ## Executing script at 40100000
 Unknown command 'nosuchcommand' - try 'help'
 SCRIPT FAILED: continuing...
 mmc 0:2: extlinux.conf ... not there
+mmc 0:2: xen.cfg ... not there
 virtio 0:0: boot.scr ... Found U-Boot script /boot.scr
 10 bytes read
 ## Executing script at 40100000
@@ -184,6 +186,7 @@ fn folders_of_such_names_are_no_files() {
         "\
 virtio 0:1: boot.scr ... not there
 virtio 0:1: extlinux.conf ... not there
+virtio 0:1: xen.cfg ... not there
 Nothing was booted: no target is left
 "
     );

@@ -202,3 +202,29 @@ fn a_domain_has_processors() {
     }
     assert_eq!(with(Some(&128_u32.to_be_bytes())), [""; 0]);
 }
+
+#[test]
+fn enhanced_domains_need_a_dom0() {
+    let with = |value: &'static str, dom0: bool| {
+        let memory = virt(|tree| {
+            let node = tree.find("/chosen/domU2").unwrap();
+            tree.set_strings(node, "xen,enhanced", &[value]).unwrap();
+            if dom0 {
+                let chosen = tree.find("/chosen").unwrap();
+                let kernel = tree.add(chosen, "module@44000000").unwrap();
+                tree.set_strings(kernel, "compatible", &["multiboot,kernel", "multiboot,module"])
+                    .unwrap();
+                let reg = tree.encode_reg(chosen, 0x4400_0000, 6001).unwrap();
+                tree.set(kernel, "reg", &reg).unwrap();
+            }
+        });
+        found(&memory, Error)
+    };
+    let sentence =
+        "/chosen/domU2: xen,enhanced needs a dom0, and there is none: Xen would stop; \"no-xenstore\" does without";
+    assert_eq!(with("enabled", false), [sentence]);
+    assert_eq!(with("", false), [sentence]);
+    assert_eq!(with("no-xenstore", false), [""; 0]);
+    assert_eq!(with("disabled", false), [""; 0]);
+    assert_eq!(with("enabled", true), [""; 0]);
+}
