@@ -11,6 +11,7 @@ use crate::scenario::{self, ImageKind, Scenario};
 
 const DEVICE_TREE: u64 = 0x4128_0000;
 const XEN: u64 = 0x4140_0000;
+const SCRIPT: u64 = 0x4f00_0000;
 const DOM0_KERNEL: u64 = 0x4008_0000;
 const DOM0_RAMDISK: u64 = 0x4900_0000;
 const DOMU1_KERNEL: u64 = 0x4200_0000;
@@ -122,6 +123,7 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
             kernel: sizes.module(kernel, image),
             ramdisk: sizes.module(ramdisk, size),
             bootargs: format!("console=ttyAMA0 rdinit=/init guest={name}"),
+            enhanced: false,
             name: name.clone(),
         });
         modules.push(placed(&name, "kernel", "Image", kernel, image));
@@ -152,14 +154,59 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
 /// As [`two_domains`].
 pub fn document(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kernel) -> Result<Boot, Error> {
     let files = Guests::open()?;
+    let pair = Pair {
+        dom0: files.ramdisk("dom0")?,
+        domain: files.ramdisk("domU1")?,
+        enhanced: false,
+    };
+    dom0_and_domain(Scenario::create(folder)?, machine, (sizes, kernel), &pair)
+}
+
+/// The document's "PV Drivers": the same block with `xen,enhanced` in the domain, as a script; dom0 runs Xen's tools and plugs a network
+/// card into the domain.
+///
+/// # Errors
+/// As [`two_domains`].
+pub fn pv_drivers(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
+    let files = Guests::open()?;
+    let pair = Pair {
+        dom0: files.pv_dom0_ramdisk("dom0")?,
+        domain: files.pv_domain_ramdisk("domU1")?,
+        enhanced: true,
+    };
     let scenario = Scenario::create(folder)?;
+    let mut boot = dom0_and_domain(scenario, machine, (Sizes::Unknown, Kernel::Plain), &pair)?;
+    let script = format!("{}\n{}\n", boot.loads.join("\n"), boot.start);
+    boot.scenario.write("boot.txt", script.as_bytes())?;
+    boot.scenario.wrap("boot.scr", "boot.txt", ImageKind::Script)?;
+    boot.loads = vec![tftp(SCRIPT, "boot.scr")];
+    boot.start = format!("source {SCRIPT:#x}");
+    Ok(boot)
+}
+
+/// The ramdisks of dom0 and one domain.
+struct Pair {
+    dom0: Vec<u8>,
+    domain: Vec<u8>,
+    /// Whether the domain is told of Xen.
+    enhanced: bool,
+}
+
+/// The document's block for a pair of ramdisks.
+fn dom0_and_domain(
+    scenario: Scenario,
+    machine: &Machine,
+    (sizes, kernel): (Sizes, Kernel),
+    pair: &Pair,
+) -> Result<Boot, Error> {
+    let files = Guests::open()?;
     let image = scenario.copy("xen-Image", &kernel_file(&files, kernel))?;
     scenario.copy("Image-DomU", &kernel_file(&files, kernel))?;
     scenario.copy("xen", &files.xen())?;
     scenario.wrap("xen.ub", "xen", ImageKind::Kernel(XEN))?;
-    let dom0 = scenario.write("xen-rootfs.cpio.gz", &files.ramdisk("dom0")?)?;
+    let dom0 = scenario.write("xen-rootfs.cpio.gz", &pair.dom0)?;
     scenario.wrap("xen-rootfs.cpio.gz.u-boot", "xen-rootfs.cpio.gz", ImageKind::Ramdisk)?;
-    let domu = scenario.write("ramdisk-DomU", &files.ramdisk("domU1")?)?;
+    let domu = scenario.write("ramdisk-DomU", &pair.domain)?;
     let chosen = Chosen {
         cells: 1,
         xen_bootargs: "console=dtuart dtuart=/pl011@9000000 dom0_mem=256M".into(),
@@ -174,6 +221,7 @@ pub fn document(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kernel) 
             kernel: sizes.module(DOMU1_KERNEL, image),
             ramdisk: sizes.module(DOMU1_RAMDISK, domu),
             bootargs: "console=ttyAMA0 rdinit=/init guest=domU1".into(),
+            enhanced: pair.enhanced,
         }],
     };
     scenario.device_tree("xen.dtb", machine, &chosen.source())?;

@@ -56,6 +56,8 @@ pub struct Domain {
     pub ramdisk: Module,
     /// Its kernel's command line.
     pub bootargs: String,
+    /// Whether it is told of Xen, and can have devices of another domain: `xen,enhanced`.
+    pub enhanced: bool,
 }
 
 /// The `/chosen` node of a boot.
@@ -90,8 +92,10 @@ impl Chosen {
             kernel,
             ramdisk,
             bootargs,
+            enhanced,
         } in &self.domains
         {
+            let enhanced = if *enhanced { " xen,enhanced;" } else { "" };
             let (kernel, ramdisk) = (
                 kernel.node("kernel", cells, Some(bootargs)),
                 ramdisk.node("ramdisk", cells, None),
@@ -99,7 +103,7 @@ impl Chosen {
             // Writing to a string does not fail.
             let _ = write!(
                 text,
-                "{name} {{ compatible = \"xen,domain\"; {numbers}memory = <0 {memory_kib}>; cpus = <{cpus}>; vpl011;\n\
+                "{name} {{ compatible = \"xen,domain\"; {numbers}memory = <0 {memory_kib}>; cpus = <{cpus}>; vpl011;{enhanced}\n\
                  {kernel}{ramdisk}}};\n"
             );
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use regex::bytes::Regex;
 
 use crate::console::{self, Console};
-use crate::initramfs;
+use crate::initramfs::Contents;
 
 /// A guest file is missing.
 #[derive(Debug, thiserror::Error)]
@@ -50,7 +50,7 @@ impl Guests {
         self.file("xen")
     }
 
-    /// The small Linux kernel (3 MB), an arm64 `Image`.
+    /// The small Linux kernel (4 MB), an arm64 `Image`.
     pub fn kernel(&self) -> PathBuf {
         self.file("Image")
     }
@@ -90,9 +90,36 @@ impl Guests {
     /// # Errors
     /// [`Error`] if busybox is missing.
     pub fn ramdisk(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.ramdisk_of(name, "", None)
+    }
+
+    /// A ramdisk for dom0 with Xen's tools: after its report it plugs a network card into domain 1, and says what came of each step.
+    ///
+    /// # Errors
+    /// [`Error`] if busybox or the tools are missing.
+    pub fn pv_dom0_ramdisk(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.ramdisk_of(name, include_str!("pv_dom0.sh"), Some(&self.file("xen-tools")))
+    }
+
+    /// A ramdisk for a domain that waits, after its report, for the network card that dom0 plugs in, and says what it sees of it.
+    ///
+    /// # Errors
+    /// [`Error`] if busybox is missing.
+    pub fn pv_domain_ramdisk(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.ramdisk_of(name, include_str!("pv_domain.sh"), None)
+    }
+
+    fn ramdisk_of(&self, name: &str, task: &str, root: Option<&Path>) -> Result<Vec<u8>, Error> {
         let path = self.file("busybox");
         let busybox = std::fs::read(&path).map_err(|source| Error { path, source })?;
-        Ok(initramfs::build(&busybox, name))
+        let contents = Contents {
+            busybox: &busybox,
+            name,
+            task,
+            root,
+        };
+        let path = root.unwrap_or(&self.cache).to_owned();
+        contents.build().map_err(|source| Error { path, source })
     }
 }
 

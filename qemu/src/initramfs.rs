@@ -1,6 +1,9 @@
 //! A guest's root file system in memory: a gzip'ed cpio archive in the "newc" format that Linux unpacks at start.
 
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStringExt;
+use std::path::Path;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -8,8 +11,12 @@ use flate2::write::GzEncoder;
 const DIRECTORY: u32 = 0o040_755;
 const PROGRAM: u32 = 0o100_755;
 const CHARACTER_DEVICE: u32 = 0o020_600;
+const SYMBOLIC_LINK: u32 = 0o120_777;
 
-/// The guest reports itself, then gives a shell. `NAME` is replaced by the guest's name.
+/// Most folders in one another that [`folder`] follows: far more than a root file system of ours has.
+const MAX_DEPTH: usize = 16;
+
+/// The guest reports itself. `NAME` is replaced by the guest's name.
 ///
 /// Lines stay below 128 characters, since Xen cuts longer ones of a domain's console; they end in a full stop, since the
 /// end of dom0's line may come late. Dom0's characters mix with the other domains' lines, so it repeats itself.
@@ -33,8 +40,10 @@ if [ "$hypervisor" = xen ]; then
     sleep 3
     report
 fi
-while :; do setsid cttyhack sh; done
 "#;
+
+/// How each guest's init ends.
+const SHELL: &str = "while :; do setsid cttyhack sh; done\n";
 
 /// One entry of the archive.
 struct Entry<'a> {
@@ -42,48 +51,87 @@ struct Entry<'a> {
     mode: u32,
     /// Major and minor number of a device.
     device: (u32, u32),
+    /// A file's contents; a symbolic link's target.
     data: &'a [u8],
 }
 
-/// Builds the ramdisk of the guest `name` around a static busybox.
-pub(crate) fn build(busybox: &[u8], name: &str) -> Vec<u8> {
-    let init = INIT.replace("NAME", name);
-    let directory = |path| Entry {
-        path,
-        mode: DIRECTORY,
-        device: (0, 0),
-        data: &[],
-    };
-    let program = |path, data| Entry {
-        path,
-        mode: PROGRAM,
-        device: (0, 0),
-        data,
-    };
-    // The kernel opens /dev/console for init before anything could mount /dev.
-    let console = Entry {
-        path: "dev/console",
-        mode: CHARACTER_DEVICE,
-        device: (5, 1),
-        data: &[],
-    };
-    let mut archive = Vec::new();
-    for entry in ["bin", "dev", "proc", "sys"].map(directory) {
-        append(&mut archive, &entry);
-    }
-    append(&mut archive, &console);
-    append(&mut archive, &program("bin/busybox", busybox));
-    append(&mut archive, &program("init", init.as_bytes()));
-    append(
-        &mut archive,
-        &Entry {
-            path: "TRAILER!!!",
-            mode: 0,
+impl<'a> Entry<'a> {
+    fn new(path: &'a str, mode: u32, data: &'a [u8]) -> Self {
+        Self {
+            path,
+            mode,
             device: (0, 0),
-            data: &[],
-        },
-    );
-    gzip(&archive)
+            data,
+        }
+    }
+}
+
+/// What a ramdisk is made of.
+pub(crate) struct Contents<'a> {
+    /// A static busybox.
+    pub busybox: &'a [u8],
+    /// The guest's name.
+    pub name: &'a str,
+    /// What init does after its report and before it gives a shell, in busybox's shell; `NAME` is replaced by the guest's name.
+    pub task: &'a str,
+    /// A folder that is put into the root folder.
+    pub root: Option<&'a Path>,
+}
+
+impl Contents<'_> {
+    /// Builds the ramdisk.
+    ///
+    /// # Errors
+    /// If the folder cannot be read.
+    pub(crate) fn build(&self) -> io::Result<Vec<u8>> {
+        let init = [INIT, self.task, SHELL].concat().replace("NAME", self.name);
+        let mut archive = Vec::new();
+        for path in ["bin", "dev", "proc", "sys"] {
+            append(&mut archive, &Entry::new(path, DIRECTORY, &[]));
+        }
+        // The kernel opens /dev/console for init before anything could mount /dev.
+        let console = Entry {
+            device: (5, 1),
+            ..Entry::new("dev/console", CHARACTER_DEVICE, &[])
+        };
+        append(&mut archive, &console);
+        append(&mut archive, &Entry::new("bin/busybox", PROGRAM, self.busybox));
+        append(&mut archive, &Entry::new("init", PROGRAM, init.as_bytes()));
+        if let Some(root) = self.root {
+            folder(&mut archive, root, "", MAX_DEPTH)?;
+        }
+        append(&mut archive, &Entry::new("TRAILER!!!", 0, &[]));
+        Ok(gzip(&archive))
+    }
+}
+
+/// Appends what is in a folder of the host at `path` of the archive: each folder before what is in it, all in the order of their names,
+/// every file as a program.
+fn folder(archive: &mut Vec<u8>, from: &Path, path: &str, depth: usize) -> io::Result<()> {
+    if depth == 0 {
+        return Err(io::Error::other("too many folders in one another"));
+    }
+    let mut entries = fs::read_dir(from)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = if path.is_empty() {
+            name
+        } else {
+            format!("{path}/{name}")
+        };
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            append(archive, &Entry::new(&path, DIRECTORY, &[]));
+            folder(archive, &entry.path(), &path, depth - 1)?;
+        } else if kind.is_symlink() {
+            let target = fs::read_link(entry.path())?.into_os_string().into_vec();
+            append(archive, &Entry::new(&path, SYMBOLIC_LINK, &target));
+        } else {
+            append(archive, &Entry::new(&path, PROGRAM, &fs::read(entry.path())?));
+        }
+    }
+    Ok(())
 }
 
 /// Compresses as `gzip -9n` does: the same input gives the same bytes.
@@ -118,22 +166,52 @@ fn pad(archive: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::{create_dir, create_dir_all, remove_dir_all, write};
     use std::io::Read;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
     use std::process::{Command, Stdio};
 
     use super::*;
 
-    #[test]
-    fn cpio_lists_what_was_put_in() {
-        let packed = build(b"not a real busybox", "domU7");
+    /// A fresh folder of the host.
+    fn fresh(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("slipway-initramfs-{name}-{}", std::process::id()));
+        create_dir(&folder).unwrap();
+        folder
+    }
+
+    fn archive(root: Option<&Path>) -> Vec<u8> {
+        let contents = Contents {
+            busybox: b"not a real busybox",
+            name: "domU7",
+            task: "echo NAME works\n",
+            root,
+        };
         let mut archive = Vec::new();
-        flate2::read::GzDecoder::new(packed.as_slice())
+        flate2::read::GzDecoder::new(contents.build().unwrap().as_slice())
             .read_to_end(&mut archive)
             .unwrap();
-        assert!(archive.windows(22).any(|w| w == b"SLIPWAY-GUEST domU7 up"));
+        archive
+    }
+
+    fn contains(archive: &[u8], text: &str) -> bool {
+        archive.windows(text.len()).any(|window| window == text.as_bytes())
+    }
+
+    #[test]
+    fn cpio_lists_what_was_put_in() {
+        let root = fresh("listed");
+        create_dir_all(root.join("usr/lib")).unwrap();
+        write(root.join("usr/lib/libz.so.1.2"), "a library").unwrap();
+        symlink("libz.so.1.2", root.join("usr/lib/libz.so.1")).unwrap();
+        write(root.join("fstab"), "").unwrap();
+        let archive = archive(Some(&root));
+        remove_dir_all(root).unwrap();
+        assert!(contains(&archive, "SLIPWAY-GUEST domU7 up"));
 
         let cpio = Command::new("cpio")
-            .args(["--list", "--quiet"])
+            .args(["--list", "--verbose", "--quiet"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn();
@@ -143,9 +221,55 @@ mod tests {
         cpio.stdin.take().unwrap().write_all(&archive).unwrap();
         let listing = cpio.wait_with_output().unwrap();
         assert!(listing.status.success());
-        assert_eq!(
-            String::from_utf8_lossy(&listing.stdout),
-            "bin\ndev\nproc\nsys\ndev/console\nbin/busybox\ninit\n"
-        );
+        let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+        let kinds_and_names: Vec<_> = listing
+            .lines()
+            .map(|line| (&line[..1], line.rsplit_once(" 1970 ").unwrap().1))
+            .collect();
+        let expected = [
+            ("d", "bin"),
+            ("d", "dev"),
+            ("d", "proc"),
+            ("d", "sys"),
+            ("c", "dev/console"),
+            ("-", "bin/busybox"),
+            ("-", "init"),
+            ("-", "fstab"),
+            ("d", "usr"),
+            ("d", "usr/lib"),
+            ("l", "usr/lib/libz.so.1 -> libz.so.1.2"),
+            ("-", "usr/lib/libz.so.1.2"),
+        ];
+        assert_eq!(kinds_and_names, expected, "{listing}");
+    }
+
+    #[test]
+    fn a_task_comes_between_the_report_and_the_shell() {
+        let text = String::from_utf8_lossy(&archive(None)).into_owned();
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text}"));
+        assert!(at("    report\nfi\n") < at("echo domU7 works\n"));
+        assert!(at("echo domU7 works\n") < at(SHELL));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_or_too_deep_is_an_error() {
+        let root = fresh("deep");
+        let build = |root: &Path| {
+            let (busybox, name, task) = (b"".as_slice(), "domU7", "");
+            Contents {
+                busybox,
+                name,
+                task,
+                root: Some(root),
+            }
+            .build()
+        };
+        create_dir_all(root.join("d/".repeat(MAX_DEPTH - 1))).unwrap();
+        build(&root).unwrap();
+        create_dir_all(root.join("d/".repeat(MAX_DEPTH))).unwrap();
+        let deep = build(&root).unwrap_err();
+        remove_dir_all(&root).unwrap();
+        assert_eq!(deep.to_string(), "too many folders in one another");
+        assert_eq!(build(&root).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 }

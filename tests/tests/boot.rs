@@ -93,6 +93,7 @@ fn a_module_in_xens_bss() {
             kernel: Module::of_unknown_size(0x4200_0000),
             ramdisk: Module::of_unknown_size(address),
             bootargs: "console=ttyAMA0 rdinit=/init guest=domU1".into(),
+            enhanced: false,
         };
         let chosen = Chosen {
             cells: 2,
