@@ -57,6 +57,7 @@ const CHECKS: &[Check] = &[
     module_count,
     linux_with_domains,
     domains::kernels,
+    domains::shared_kernels,
     domains::ramdisks,
     domains::memory,
     domains::memory_sum,

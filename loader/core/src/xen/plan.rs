@@ -152,8 +152,8 @@ pub enum SettleError {
 ///
 /// # Errors
 /// [`SettleError`].
-pub fn settle(tree: &mut Tree, wanted: &Wanted, place: Region) -> Result<(), SettleError> {
-    for node in wanted.users.iter().copied() {
+pub fn settle(tree: &mut Tree, users: &[NodeId], place: Region) -> Result<(), SettleError> {
+    for node in users.iter().copied() {
         let Some(above) = tree.parent(node) else { continue };
         let address = place.start().get();
         if address.checked_add(place.len()).is_some_and(|end| end > 1 << 32) {

@@ -1,5 +1,6 @@
 //! Checks of what the tree asks Xen to make: a kernel for each domain, memory in KiB, a console.
 
+use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -67,6 +68,26 @@ fn unnamed_files(subject: &Subject<'_>) -> String {
         String::new()
     } else {
         alloc::format!("; loaded and not named: {}", list.join(", "))
+    }
+}
+
+/// Xen unpacks a gzip'd kernel for the first domain that has it and frees what it unpacked: the next one finds nothing.
+pub(super) fn shared_kernels(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let modules = subject.layout.plan.modules.iter();
+    let packed = modules.filter(|module| module.role == Role::Kernel && module.contents == detect::Kind::Gzip);
+    let mut first: BTreeMap<Region, &Module> = BTreeMap::new();
+    for module in packed {
+        if let Some(other) = first.get(&module.region) {
+            findings.push(Finding::error(format_args!(
+                "{} and {} share {} at {}: Xen unpacks a gzip'd kernel for one domain only; load it once more for the other",
+                other.path,
+                module.path,
+                module.file_name(),
+                module.region.start()
+            )));
+        } else {
+            first.insert(module.region, module);
+        }
     }
 }
 

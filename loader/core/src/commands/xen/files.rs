@@ -2,6 +2,9 @@
 
 use alloc::format;
 use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use hal::Region;
 
 use super::super::start::File;
 use super::super::tftpboot::Refused;
@@ -10,9 +13,9 @@ use super::description::Description;
 use crate::boot::place::{self, Loaded};
 use crate::boot::room::{FilesRoom, Need};
 use crate::context::{CommandError, Context};
-use crate::devicetree::Tree;
+use crate::devicetree::{NodeId, Tree};
 use crate::image::detect;
-use crate::source::Destination;
+use crate::source::{Destination, Room};
 use crate::xen::module::Kind;
 use crate::xen::plan::{self, Plan, Wanted};
 
@@ -33,8 +36,10 @@ pub(super) fn load(
     };
     for wanted in &files {
         let file = module(context, description, wanted, (&mut room, &tree))?;
-        plan::settle(&mut tree, wanted, file.region)
-            .map_err(|error| CommandError::failed(format!("{}: {error}", file.name)))?;
+        for (users, place) in shared(context, wanted, &file, &mut room)? {
+            plan::settle(&mut tree, &users, place)
+                .map_err(|error| CommandError::failed(format!("{}: {error}", file.name)))?;
+        }
     }
     Ok((as_image(context, &image)?, tree))
 }
@@ -88,6 +93,42 @@ fn module(
     })?;
     room.take(need, file.region);
     Ok(file)
+}
+
+/// Who gets the file, and who a copy of it: Xen unpacks a gzip'd kernel for the first domain that has it, and frees what it unpacked, so
+/// that the next does not find it any more ("Missing kernel boot module?", seen with 4.17).
+///
+/// # Errors
+/// If there is no room for a copy.
+fn shared(
+    context: &mut Context,
+    wanted: &Wanted,
+    file: &File,
+    room: &mut FilesRoom,
+) -> Result<Vec<(Vec<NodeId>, Region)>, CommandError> {
+    let packed = detect::kind(context.memory.bytes(file.region)?) == detect::Kind::Gzip;
+    if wanted.kind != Some(Kind::Kernel) || !packed {
+        return Ok(Vec::from([(wanted.users.clone(), file.region)]));
+    }
+    let mut places = Vec::new();
+    for node in wanted.users.iter().copied() {
+        let place = match places.is_empty() {
+            true => file.region,
+            false => copy(context, (file, wanted.anywhere), room)?,
+        };
+        places.push((Vec::from([node]), place));
+    }
+    Ok(places)
+}
+
+/// Another file with the same bytes.
+fn copy(context: &mut Context, (file, anywhere): (&File, bool), room: &mut FilesRoom) -> Result<Region, CommandError> {
+    let place = room.slot(Need::Kernel, anywhere).place(Some(file.region.len()))?;
+    let claim = context.memory.claim(place.start(), place.len(), &file.name)?;
+    context.memory.copy(&claim, 0, file.region)?;
+    let place = context.memory.record(claim, place.len());
+    room.take(Need::Kernel, place);
+    Ok(place)
 }
 
 /// The image as the commands for its kind of file see it.

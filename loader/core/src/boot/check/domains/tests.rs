@@ -5,10 +5,11 @@ use hal::ExceptionLevel;
 
 use super::super::super::Severity::{Error, Note, Warning};
 use super::super::super::prepare::prepare;
-use super::super::super::testing::{cpio, load, region, request, sentences};
+use super::super::super::testing::{cpio, kernel, load, region, request, sentences};
 use super::super::tests::{TREE, XEN, found, virt};
 use super::judge_memory;
 use crate::boot::plan::Ramdisk;
+use crate::image::gzip::tests::gzip;
 
 const GIB: u64 = 1 << 30;
 
@@ -227,4 +228,27 @@ fn enhanced_domains_need_a_dom0() {
     assert_eq!(with("no-xenstore", false), [""; 0]);
     assert_eq!(with("disabled", false), [""; 0]);
     assert_eq!(with("enabled", true), [""; 0]);
+}
+
+#[test]
+fn two_domains_do_not_share_a_packed_kernel() {
+    let shared = |kernel: alloc::vec::Vec<u8>| {
+        let mut memory = virt(|tree| {
+            let node = tree.find("/chosen/domU2/module@44000000").unwrap();
+            let reg = tree
+                .encode_reg(tree.parent(node).unwrap(), 0x4200_0000, 0x1000)
+                .unwrap();
+            tree.set(node, "reg", &reg).unwrap();
+        });
+        load(&mut memory, 0x4200_0000, "Image-1", &kernel);
+        found(&memory, Error)
+    };
+    assert_eq!(shared(kernel(5001)), [""; 0]);
+    assert_eq!(
+        shared(gzip(&kernel(5001))),
+        [
+            "/chosen/domU1/module@42000000 and /chosen/domU2/module@42000000 share Image-1 at 0x42000000: Xen unpacks a gzip'd kernel for \
+             one domain only; load it once more for the other"
+        ]
+    );
 }
