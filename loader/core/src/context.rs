@@ -13,6 +13,7 @@ use crate::calendar::WallClock;
 use crate::commands::{COMMANDS, Command, Display};
 use crate::console::{History, Terminal};
 use crate::env::{EnvError, Environment, Persistence, Rules};
+use crate::finding::Finding;
 use crate::memory::Memory;
 use crate::net::Network;
 use crate::shell;
@@ -50,8 +51,12 @@ pub struct Context {
     pub system: Box<dyn System>,
     /// Address of the working tree, as `fdt addr` sets it.
     pub working_tree: Option<PhysAddr>,
-    /// What the last command that boots prepared: for those who draw it.
+    /// What the last command that boots prepared: for those who draw it. `None` if it did not come so far.
     pub prepared: Option<Prepared>,
+    /// What that command has found, from the first file that it read on.
+    pub findings: Vec<Finding>,
+    /// Whether the files that a description or a menu names are fetched without a word, unless it goes wrong.
+    pub quiet: bool,
     /// Where the files lie that the last plan loaded by itself: they make room for those of the next one.
     pub planned: Vec<PhysAddr>,
     /// The commands that the shell knows, sorted by name.
@@ -156,6 +161,8 @@ impl Context {
             system,
             working_tree: None,
             prepared: None,
+            findings: Vec::new(),
+            quiet: false,
             planned: Vec::new(),
             commands: COMMANDS,
         }
@@ -185,6 +192,20 @@ impl Context {
     pub fn say_part(&mut self, part: fmt::Arguments<'_>) {
         // Terminal's `write_str` always gives Ok: what the UART cannot send is dropped there.
         let _ = fmt::Write::write_fmt(&mut Visible(&mut self.terminal), part);
+    }
+
+    /// Begins a boot: what the one before has found and prepared is forgotten.
+    pub(crate) fn begin_boot(&mut self) {
+        self.prepared = None;
+        self.findings.clear();
+    }
+
+    /// Prints what was found, and keeps it for those who draw the boot.
+    pub(crate) fn report(&mut self, findings: &[Finding]) {
+        for finding in findings {
+            self.say(format_args!("{finding}"));
+        }
+        self.findings.extend_from_slice(findings);
     }
 
     /// Sets a variable as `setenv` does, or unsets it: its flags hold, and say so with U-Boot's words.

@@ -107,6 +107,20 @@ impl Origin {
         path: &str,
         destination: Destination<'_>,
     ) -> Result<Result<File, Refused>, CommandError> {
+        // What goes wrong is in the error, which somebody else prints.
+        let before = context.terminal.is_silent();
+        context.terminal.set_silent(before || context.quiet);
+        let asked = self.ask_aloud(context, path, destination);
+        context.terminal.set_silent(before);
+        asked
+    }
+
+    fn ask_aloud(
+        &self,
+        context: &mut Context,
+        path: &str,
+        destination: Destination<'_>,
+    ) -> Result<Result<File, Refused>, CommandError> {
         let name = self.resolve(path);
         if !self.is_loaded() {
             context.say(format_args!("Retrieving file: {name}"));

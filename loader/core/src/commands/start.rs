@@ -164,6 +164,7 @@ pub(super) enum Goal {
 
 /// Prepares, prints what was found and what will be started, and starts it unless something forbids it.
 pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Option<Ramdisk>, Region)) -> CommandResult {
+    context.begin_boot();
     let bootargs = context.env.get("bootargs").map(ToString::to_string);
     let request = Request {
         image,
@@ -178,9 +179,7 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
 pub(super) fn go(context: &mut Context, request: &Request, goal: Goal) -> CommandResult {
     let prepared = prepare(&context.memory, context.system.exception_level(), request);
     let prepared = prepared.map_err(|error| refused(&error))?;
-    for finding in &prepared.findings {
-        context.say(format_args!("{finding}"));
-    }
+    context.report(&prepared.findings);
     let errors = prepared.errors();
     let result = match (errors, goal) {
         (0, Goal::Check) => Ok(Status::Success),

@@ -101,6 +101,12 @@ impl Terminal {
         self.raw = defer;
     }
 
+    /// Whether nothing is printed.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.silent
+    }
+
     /// From now on prints nothing, or does again. File transfers are not concerned.
     pub fn set_silent(&mut self, silent: bool) {
         self.silent = silent;

@@ -228,3 +228,25 @@ fn a_refused_boot_writes_nothing() {
     );
     assert!(before == ram(&bench));
 }
+
+#[test]
+fn what_was_found_is_kept_until_the_next_boot() {
+    let mut bench = bench();
+    // It is moved to where the protocol allows it.
+    bench.load(KERNEL + 0x100, "Image", &linux());
+    let output = bench.type_line("booti 40400100 - 42800000");
+    let context = &bench.context;
+    let prepared = context.prepared.as_ref().unwrap();
+    assert!(!context.findings.is_empty() && context.findings == prepared.findings);
+    assert!(
+        output.starts_with(&alloc::format!("{}\n", context.findings[0])),
+        "{output}"
+    );
+    // The next one does not come so far.
+    bench.load(KERNEL, "Image", b"no image");
+    bench.type_line("booti 40400000 - 43000000");
+    bench.load(TREE, "virt.dtb", b"no tree");
+    bench.load(KERNEL, "Image", &linux());
+    bench.type_line("booti 40400000 - 42800000");
+    assert_eq!((&bench.context.prepared, bench.context.findings.len()), (&None, 0));
+}

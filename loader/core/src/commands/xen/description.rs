@@ -8,8 +8,8 @@ use alloc::vec::Vec;
 use super::super::origin::Origin;
 use super::super::start::{self, File};
 use super::super::tftpboot::Refused;
+use super::base;
 use super::source::{self, First, Source};
-use super::{base, say};
 use crate::boot::room::{FilesRoom, Need};
 use crate::context::{CommandError, Context};
 use crate::devicetree::Tree;
@@ -203,13 +203,13 @@ fn follow(
         let config = Config::parse(&name, context.memory.bytes(file.region)?);
         release(context, origin, &file);
         let config = config.map_err(failed)?;
-        say(context, config.findings());
+        context.report(config.findings());
         let default = || config.default_section().map(ToString::to_string);
         wanted = wanted.or_else(default);
         let next = config.chain().filter(|_| !config.has_kernel(wanted.as_deref()));
         let Some(next) = next else {
             let section = config.section(wanted.as_deref()).map_err(failed)?;
-            say(context, &section.findings);
+            context.report(&section.findings);
             return Ok(section);
         };
         if !seen.insert(next.file.clone()) || seen.len() > MAX_CHAIN {

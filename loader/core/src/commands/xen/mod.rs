@@ -17,7 +17,6 @@ use super::origin::Origin;
 use super::start::{self, Goal};
 use crate::boot::prepare::{Draft, Request};
 use crate::context::{Args, CommandError, CommandResult, Context};
-use crate::finding::Finding;
 use crate::xen::plan;
 
 pub(super) use source::ON_VOLUMES;
@@ -84,6 +83,7 @@ pub(super) fn by_file(context: &mut Context, origin: Origin, file: &str) -> Comm
 
 /// What it loads is known until the next time if it succeeds, and forgotten if it does not.
 fn boot(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
+    context.begin_boot();
     for address in core::mem::take(&mut context.planned) {
         context.memory.forget(address);
     }
@@ -107,7 +107,7 @@ fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
     let mut findings = Vec::new();
     let section = description.section.as_ref();
     let plan = plan::make(description.tree.clone(), section, &mut findings);
-    say(context, &findings);
+    context.report(&findings);
     let plan = plan.map_err(|error| CommandError::failed(alloc::format!("{error}")))?;
     let (image, tree) = files::load(context, &description, plan)?;
     let request = Request {
@@ -126,13 +126,6 @@ fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
         context.env.set_hex("xen_fdt_addr", tree.get());
     }
     Ok(status)
-}
-
-/// Prints what was found.
-fn say(context: &mut Context, findings: &[Finding]) {
-    for finding in findings {
-        context.say(format_args!("{finding}"));
-    }
 }
 
 /// The name behind the last slash.
