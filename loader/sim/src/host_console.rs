@@ -1,7 +1,7 @@
 //! The host's terminal as the machine's serial console.
 
 use std::cell::Cell;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Read};
 use std::rc::Rc;
 use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::thread;
@@ -10,6 +10,7 @@ use hal::Console;
 use loader_core::console::terminal::CTRL_C;
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
+use crate::output::Output;
 use crate::power::{End, Ending};
 
 /// Ctrl-]: leaves the console, as in telnet.
@@ -93,6 +94,7 @@ impl Input {
 
 /// The console. Once the machine has come to its end it is silent, and sends one Ctrl-C: that ends what still runs.
 pub(crate) struct HostConsole {
+    output: Output,
     input: Option<Input>,
     /// Whether a new line needs its CR: only a terminal in raw mode wants it.
     keeps_cr: bool,
@@ -101,10 +103,11 @@ pub(crate) struct HostConsole {
 }
 
 impl HostConsole {
-    /// A console that prints to stdout, and reads `input` if anything is to be typed.
-    pub(crate) fn new(ending: Ending, input: Option<Input>) -> Self {
+    /// A console that prints to `output`, and reads `input` if anything is to be typed.
+    pub(crate) fn new(output: Output, ending: Ending, input: Option<Input>) -> Self {
         let keeps_cr = input.is_some() && io::stdin().is_terminal();
         Self {
+            output,
             input,
             keeps_cr,
             ending,
@@ -123,8 +126,7 @@ impl Console for HostConsole {
             .copied()
             .filter(|byte| self.keeps_cr || *byte != b'\r')
             .collect();
-        // As on a board, it is no error if nobody listens.
-        let _ = io::stdout().write_all(&text);
+        self.output.write(&text);
         if self.input.is_some() {
             self.flush();
         }
@@ -143,6 +145,6 @@ impl Console for HostConsole {
     }
 
     fn flush(&mut self) {
-        let _ = io::stdout().flush();
+        self.output.flush();
     }
 }

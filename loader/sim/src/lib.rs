@@ -4,15 +4,20 @@
 #![forbid(unsafe_code)]
 
 mod board_tree;
+mod clocks;
 pub mod disk;
+mod drawing;
 mod environment;
 mod flash;
 mod host_console;
+mod input;
 pub mod lan;
 pub mod machine;
 pub mod options;
+mod output;
 mod power;
 mod ram;
+mod report;
 pub mod run;
 mod script;
 mod simulation;

@@ -1,16 +1,19 @@
 //! The command line.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::iter::Peekable;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 /// What `--help` prints.
 pub const HELP: &str = "\
-usage: slipway-sim [OPTION..] [SCRIPT..]
+usage: slipway-sim [OPTION..] [SCRIPT | CONFIG | TREE | FOLDER/]..
 
-Runs the scripts (text, or made by mkimage -T script) on a simulated machine, up to the jump to what they boot.
-Without a script: a console; Ctrl-] leaves it.
+Runs scripts (text, or made by mkimage -T script) on a simulated machine, up to the jump to what they boot; or plans the boot
+that an xen.cfg (a name that ends in .cfg) or a device tree describes, or the xen.cfg in a folder, as xen plan does, whose files
+are in the folder of --files: they are loaded, placed and checked, and what would be started is printed.
+Without any of them: a console; Ctrl-] leaves it.
 
   --board NAME    the board: a name in board-configs, or a path to such a folder (qemu-virt)
   --files DIR     the folder that the TFTP server 10.0.2.2 serves (the current one)
@@ -21,10 +24,16 @@ Without a script: a console; Ctrl-] leaves it.
   --memory SIZE   RAM, such as 512M or 8G (1G)
   --el1           start at EL1, where Xen cannot run
   --dtb FILE      the machine's device tree, RAM included, in place of a small one made for the board
-  --dtb-out FILE  where to write the device tree that is handed over at the jump
+  --section NAME  the section of the xen.cfg, in place of the one that its default= names
+  --check         only say what is wrong with the xen.cfg or device tree, as xen check does
+  --dtb-out FILE  where to write the device tree that is handed over at the jump, or would be
+  --json [FILE]   what is started, what lies where and what was found, as JSON. FILE ends in .json, or stands behind an =.
+                  Without it, or for -, it goes to stdout, and all else to stderr
+  --svg FILE      the same as a picture; - for stdout
   --help          this text
 
-Exit status: 0 after a jump, poweroff, or a script that succeeds; 1 if the script fails; 2 if the arguments are wrong.
+Exit status: 0 after a jump, poweroff, a script that succeeds, or a plan that nothing forbids to start; 1 if something does, or
+the script fails; 2 if the arguments are wrong.
 ";
 
 /// The largest RAM, in bytes.
@@ -39,6 +48,24 @@ pub enum Command {
     Help,
     /// Start the machine.
     Run(Box<Options>),
+}
+
+/// Where a report goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To stdout, which nothing else is printed to then.
+    Stdout,
+    /// To a file.
+    File(PathBuf),
+}
+
+impl From<OsString> for Target {
+    fn from(word: OsString) -> Self {
+        match word == "-" {
+            true => Self::Stdout,
+            false => Self::File(word.into()),
+        }
+    }
 }
 
 /// The machine to start, and what to do on it.
@@ -60,10 +87,26 @@ pub struct Options {
     pub el1: bool,
     /// The machine's device tree.
     pub dtb: Option<PathBuf>,
-    /// Where the tree goes that is handed over.
+    /// Where the tree goes that is handed over, or would be.
     pub dtb_out: Option<PathBuf>,
-    /// The scripts to run one after another; none for a console.
-    pub scripts: Vec<PathBuf>,
+    /// The section of a configuration.
+    pub section: Option<String>,
+    /// Whether a description is only checked.
+    pub check: bool,
+    /// Where the report goes as JSON.
+    pub json: Option<Target>,
+    /// Where it goes as a picture.
+    pub svg: Option<Target>,
+    /// The scripts and descriptions to run one after another; none for a console.
+    pub inputs: Vec<PathBuf>,
+}
+
+impl Options {
+    /// Whether stdout belongs to a report.
+    #[must_use]
+    pub fn reports_to_stdout(&self) -> bool {
+        [&self.json, &self.svg].contains(&&Some(Target::Stdout))
+    }
 }
 
 impl Default for Options {
@@ -78,7 +121,11 @@ impl Default for Options {
             el1: false,
             dtb: None,
             dtb_out: None,
-            scripts: Vec::new(),
+            section: None,
+            check: false,
+            json: None,
+            svg: None,
+            inputs: Vec::new(),
         }
     }
 }
@@ -101,6 +148,12 @@ pub enum UsageError {
     /// The tree says how much RAM there is.
     #[error("--memory and --dtb exclude each other: the device tree says how much RAM there is")]
     MemoryTwice,
+    /// There is one stdout.
+    #[error("--json and --svg cannot both be written to stdout")]
+    StdoutTwice,
+    /// A word that a command cannot have.
+    #[error("{0} {1}: the value is not UTF-8")]
+    NotUtf8(&'static str, String),
 }
 
 /// Reads the arguments, the program's name left out.
@@ -109,13 +162,13 @@ pub enum UsageError {
 /// [`UsageError`], naming the argument.
 pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageError> {
     let mut options = Options::default();
-    let mut args = args.into_iter();
+    let mut args = args.into_iter().peekable();
     while let Some(arg) = args.next() {
         let text = arg.to_string_lossy().into_owned();
         if text == "--" {
-            options.scripts.extend(args.by_ref().map(PathBuf::from));
+            options.inputs.extend(args.by_ref().map(PathBuf::from));
         } else if !text.starts_with('-') {
-            options.scripts.push(arg.into());
+            options.inputs.push(arg.into());
         } else if text == "--help" || text == "-h" {
             return Ok(Command::Help);
         } else {
@@ -125,18 +178,34 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
     if options.memory.is_some() && options.dtb.is_some() {
         return Err(UsageError::MemoryTwice);
     }
+    if (&options.json, &options.svg) == (&Some(Target::Stdout), &Some(Target::Stdout)) {
+        return Err(UsageError::StdoutTwice);
+    }
     Ok(Command::Run(Box::new(options)))
 }
 
 /// Follows one option, `--name value` or `--name=value`.
-fn set(options: &mut Options, arg: &str, rest: &mut impl Iterator<Item = OsString>) -> Result<(), UsageError> {
+fn set(
+    options: &mut Options,
+    arg: &str,
+    rest: &mut Peekable<impl Iterator<Item = OsString>>,
+) -> Result<(), UsageError> {
     let (name, inline) = match arg.split_once('=') {
         Some((name, value)) => (name, Some(OsString::from(value))),
         None => (arg, None),
     };
-    if name == "--el1" {
-        options.el1 = true;
+    let flag = match name {
+        "--el1" => Some(&mut options.el1),
+        "--check" => Some(&mut options.check),
+        _ => None,
+    };
+    if let Some(flag) = flag {
+        *flag = true;
         return inline.map_or(Ok(()), |_| Err(UsageError::Value(name.to_owned())));
+    }
+    if name == "--json" && inline.is_none() {
+        options.json = Some(rest.next_if(|next| is_json(next)).map_or(Target::Stdout, Target::from));
+        return Ok(());
     }
     let mut value = || {
         let value = inline.clone().or_else(|| rest.next());
@@ -153,9 +222,21 @@ fn set(options: &mut Options, arg: &str, rest: &mut impl Iterator<Item = OsStrin
         "--memory" => options.memory = Some(size(&value()?)?),
         "--dtb" => options.dtb = Some(value()?.into()),
         "--dtb-out" => options.dtb_out = Some(value()?.into()),
+        "--section" => {
+            let section = value()?.into_string();
+            let wrong = |section: OsString| UsageError::NotUtf8("--section", section.to_string_lossy().into_owned());
+            options.section = Some(section.map_err(wrong)?);
+        }
+        "--json" => options.json = Some(value()?.into()),
+        "--svg" => options.svg = Some(value()?.into()),
         _ => return Err(UsageError::Unknown(name.to_owned())),
     }
     Ok(())
+}
+
+/// Whether the word behind `--json` is its file, and not what is to be run.
+fn is_json(word: &OsStr) -> bool {
+    word == "-" || Path::new(word).extension().is_some_and(|extension| extension == "json")
 }
 
 /// A size of RAM in bytes, a whole number of pages.
@@ -179,7 +260,7 @@ mod tests {
     use std::ffi::{OsStr, OsString};
     use std::path::PathBuf;
 
-    use super::{Command, Options, UsageError, parse, size};
+    use super::{Command, Options, Target, UsageError, parse, size};
 
     fn read(line: &str) -> Result<Command, UsageError> {
         parse(line.split_whitespace().map(OsString::from))
@@ -195,7 +276,7 @@ mod tests {
             memory: Some(2 << 30),
             el1: true,
             dtb_out: Some(PathBuf::from("out.dtb")),
-            scripts: vec![PathBuf::from("a.txt"), PathBuf::from("--b")],
+            inputs: vec![PathBuf::from("a.txt"), PathBuf::from("--b")],
             ..Options::default()
         };
         let line = "--files lab a.txt --env env.img --disk a.img --card=sd.img --disk b.img --memory=2G --el1 --dtb-out out.dtb -- --b";
@@ -204,8 +285,45 @@ mod tests {
         assert_eq!(read("a.txt --help"), Ok(Command::Help));
     }
 
+    fn options(line: &str) -> Options {
+        match read(line) {
+            Ok(Command::Run(options)) => *options,
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    /// What is run is never taken for a file to be written.
+    #[test]
+    fn the_file_of_json_may_be_left_out() {
+        let file = |name: &str| Some(Target::File(PathBuf::from(name)));
+        for (line, json, inputs) in [
+            ("--json xen.cfg", Some(Target::Stdout), 1),
+            ("xen.cfg --json", Some(Target::Stdout), 1),
+            ("--json - xen.cfg", Some(Target::Stdout), 1),
+            ("--json=- xen.cfg", Some(Target::Stdout), 1),
+            ("--json out.json xen.cfg", file("out.json"), 1),
+            ("--json=out xen.cfg", file("out"), 1),
+            ("--json --check xen.cfg", Some(Target::Stdout), 1),
+            ("--json lab/", Some(Target::Stdout), 1),
+        ] {
+            let options = options(line);
+            assert_eq!((&options.json, options.inputs.len()), (&json, inputs), "{line}");
+            assert_eq!(options.reports_to_stdout(), json == Some(Target::Stdout), "{line}");
+        }
+        let options = options("--check --section two --svg - --json a.json lab/");
+        assert!(options.check && options.reports_to_stdout());
+        assert_eq!(
+            (options.section.as_deref(), &options.svg),
+            (Some("two"), &Some(Target::Stdout))
+        );
+    }
+
     #[test]
     fn what_is_wrong_is_named() {
+        assert_eq!(read("--json --svg -"), Err(UsageError::StdoutTwice));
+        assert_eq!(read("--svg"), Err(UsageError::NoValue("--svg".to_owned())));
+        assert_eq!(read("--json="), Err(UsageError::NoValue("--json".to_owned())));
+        assert_eq!(read("--check=yes"), Err(UsageError::Value("--check".to_owned())));
         assert_eq!(read("--flies x"), Err(UsageError::Unknown("--flies".to_owned())));
         assert_eq!(read("-x"), Err(UsageError::Unknown("-x".to_owned())));
         assert_eq!(read("--files"), Err(UsageError::NoValue("--files".to_owned())));

@@ -118,9 +118,6 @@ pub(crate) struct Frame {
 /// # Errors
 /// [`BuildError`]: all of them are the person's to put right.
 pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<Context, BuildError> {
-    if !options.files.is_dir() {
-        return Err(BuildError::NoFolder(options.files.clone()));
-    }
     let env = Environment::from_defaults(&folder.environment);
     let tree = tree(options, folder)?;
     let memory = memory(&tree, env.hex("fdt_addr"))?;
@@ -145,6 +142,17 @@ pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<
     keep_tree(&mut context, &tree)?;
     connect(&mut context, frame.network_time, &options.files);
     Ok(context)
+}
+
+/// Makes sure that there is something to serve.
+///
+/// # Errors
+/// [`BuildError::NoFolder`].
+pub(crate) fn check_files(options: &Options) -> Result<(), BuildError> {
+    match options.files.is_dir() {
+        true => Ok(()),
+        false => Err(BuildError::NoFolder(options.files.clone())),
+    }
 }
 
 /// The cards and disks that the options name.

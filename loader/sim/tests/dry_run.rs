@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
 use loader_core::devicetree::Tree;
+
+mod lab;
+
+use lab::{Lab, Run, cpio, image, xen};
 
 /// Two domains, no dom0, and 0xffffff for every size.
 const DOM0LESS: &[u8] = include_bytes!("../../core/tests/fixtures/boot/dom0less.dtb");
@@ -23,93 +26,34 @@ echo never
 const KERNEL_LEN: usize = 1_234_567;
 const RAMDISK_LEN: usize = 54_321;
 
-/// A lab's folder.
-struct Lab(PathBuf);
-
-impl Lab {
-    fn new(name: &str) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        // What an earlier run has left.
-        let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(folder.join("guests")).unwrap();
-        let lab = Self(folder);
-        let mut xen = image(0x13_0000, 900_000);
-        xen[1000..1016].copy_from_slice(b"xen,xen-bootargs");
-        lab.add("xen", &xen);
-        lab.add("guests/Image", &image(0x100_0000, KERNEL_LEN));
-        let mut ramdisk = vec![0; RAMDISK_LEN];
-        ramdisk[..6].copy_from_slice(b"070701");
-        lab.add("initrd.cpio", &ramdisk);
-        lab.add("dom0less.dtb", DOM0LESS);
-        lab.add("boot.txt", BOOT.as_bytes());
-        lab
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    fn add(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path(name), bytes).unwrap();
-    }
-
-    /// Runs the program in the folder.
-    fn run(&self, args: &[&str]) -> Run {
-        Run::of(self.command(args).stdin(Stdio::null()).output().unwrap())
-    }
-
-    /// Runs it with `input` at its console.
-    fn type_in(&self, args: &[&str], input: &[u8]) -> Run {
-        let mut child = self
-            .command(args)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input).unwrap();
-        Run::of(child.wait_with_output().unwrap())
-    }
-
-    /// Runs `script` alone.
-    fn script(&self, script: &str) -> Run {
-        self.add("script.txt", script.as_bytes());
-        self.run(&["script.txt"])
-    }
-
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_slipway-sim"));
-        command.args(args).current_dir(&self.0);
-        command
-    }
+/// The lab of that script.
+fn lab(name: &str) -> Lab {
+    let lab = Lab::new(name);
+    lab.add("xen", &xen());
+    lab.add("guests/Image", &image(0x100_0000, KERNEL_LEN));
+    lab.add("initrd.cpio", &cpio(RAMDISK_LEN));
+    lab.add("dom0less.dtb", DOM0LESS);
+    lab.add("boot.txt", BOOT.as_bytes());
+    lab
 }
 
-/// What came of a run.
-#[derive(Debug)]
-struct Run {
-    status: i32,
-    output: String,
-    errors: String,
+/// Runs the program with `input` at its console.
+fn type_in(lab: &Lab, args: &[&str], input: &[u8]) -> Run {
+    let mut child = lab
+        .command(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    Run::of(child.wait_with_output().unwrap())
 }
 
-impl Run {
-    fn of(output: Output) -> Self {
-        Self {
-            status: output.status.code().unwrap(),
-            output: String::from_utf8(output.stdout).unwrap(),
-            errors: String::from_utf8(output.stderr).unwrap(),
-        }
-    }
-}
-
-/// An arm64 `Image` of `len` bytes that takes `memory` bytes.
-fn image(memory: u64, len: usize) -> Vec<u8> {
-    let mut bytes = vec![0x1f; len];
-    bytes[8..16].fill(0);
-    bytes[16..24].copy_from_slice(&memory.to_le_bytes());
-    bytes[24..32].copy_from_slice(&0xa_u64.to_le_bytes());
-    bytes[56..60].copy_from_slice(b"ARM\x64");
-    bytes
+/// Runs `script` alone.
+fn run_script(lab: &Lab, script: &str) -> Run {
+    lab.add("script.txt", script.as_bytes());
+    lab.run(&["script.txt"])
 }
 
 /// `text` as `mkimage -T script` packs it.
@@ -159,7 +103,7 @@ fn reg(tree: &Tree, path: &str) -> (u64, u64) {
 
 #[test]
 fn a_dom0less_boot_up_to_the_jump_tells_the_true_sizes() {
-    let lab = Lab::new("dom0less");
+    let lab = lab("dom0less");
     let run = lab.run(&["--dtb-out", "out.dtb", "boot.txt"]);
     assert_eq!((run.status, run.errors.as_str()), (0, ""), "{}", run.output);
     assert!(
@@ -187,7 +131,7 @@ fn a_dom0less_boot_up_to_the_jump_tells_the_true_sizes() {
 /// What ImageBuilder makes with `-f`: a script in the FIT takes the files out of it.
 #[test]
 fn a_fit_boots_by_the_script_in_it() {
-    let lab = Lab::new("fit");
+    let lab = lab("fit");
     let script = "fit_addr=$fileaddr
         imxtract $fit_addr host_kernel 0x40400000
         imxtract $fit_addr domU_kernel 0x42000000
@@ -235,7 +179,7 @@ fn a_fit_boots_by_the_script_in_it() {
 
 #[test]
 fn a_packed_script_builds_its_domain_in_the_machines_own_tree() {
-    let lab = Lab::new("own-tree");
+    let lab = lab("own-tree");
     let script = "setenv autoload no; dhcp
         tftpb 0x40400000 xen && tftpb 0x42000000 guests/Image || exit 1
         fdt addr ${fdtcontroladdr}
@@ -273,7 +217,7 @@ fn a_packed_script_builds_its_domain_in_the_machines_own_tree() {
 
 #[test]
 fn el1_refuses_xen() {
-    let lab = Lab::new("el1");
+    let lab = lab("el1");
     let run = lab.run(&["--el1", "--dtb-out", "out.dtb", "boot.txt"]);
     assert!(
         run.output.contains("needs EL2, this machine runs at EL1"),
@@ -286,7 +230,7 @@ fn el1_refuses_xen() {
         (run.status, run.errors.as_str()),
         (
             1,
-            "slipway-sim: there was no jump, so no device tree is written to out.dtb\n"
+            "slipway-sim: there was neither a jump nor a plan of one, so no device tree is written to out.dtb\n"
         )
     );
     assert!(!lab.path("out.dtb").exists());
@@ -294,7 +238,7 @@ fn el1_refuses_xen() {
 
 #[test]
 fn the_scripts_status_is_the_programs() {
-    let lab = Lab::new("status");
+    let lab = lab("status");
     for (script, status) in [
         ("true", 0),
         ("false", 1),
@@ -306,11 +250,11 @@ fn the_scripts_status_is_the_programs() {
         ("if", 1),
         ("nosuch", 1),
     ] {
-        let run = lab.script(script);
+        let run = run_script(&lab, script);
         assert_eq!(run.status, status, "{script}: {run:?}");
         assert_eq!(run.errors.is_empty(), status == 0, "{script}: {run:?}");
     }
-    let run = lab.script("echo off; poweroff; while true; do echo on; done");
+    let run = run_script(&lab, "echo off; poweroff; while true; do echo on; done");
     assert_eq!((run.status, run.output.as_str()), (0, "off\npoweroff ...\n"));
     lab.add("first.txt", b"setenv a 1; false");
     lab.add("second.txt", b"echo a is $a");
@@ -321,7 +265,7 @@ fn the_scripts_status_is_the_programs() {
 
 #[test]
 fn the_server_gives_what_is_in_its_folder_only() {
-    let lab = Lab::new("folder");
+    let lab = lab("folder");
     lab.add("guests/script.txt", b"x");
     for (name, answer) in [
         ("nosuch", "TFTP error: 'File not found' (1)"),
@@ -347,7 +291,7 @@ fn the_server_gives_what_is_in_its_folder_only() {
 
 #[test]
 fn what_is_wrong_with_the_arguments_is_said() {
-    let lab = Lab::new("arguments");
+    let lab = lab("arguments");
     lab.add("small.dtb", &Tree::new().emit(0).unwrap());
     lab.add("noise", &[0xff; 10]);
     let mut other = mkimage("echo never");
@@ -403,17 +347,17 @@ fn what_is_wrong_with_the_arguments_is_said() {
 
 #[test]
 fn a_console_at_a_pipe() {
-    let lab = Lab::new("console");
-    let run = lab.type_in(&[], b"echo one; false\necho $?\n");
+    let lab = lab("console");
+    let run = type_in(&lab, &[], b"echo one; false\necho $?\n");
     assert_eq!((run.status, run.errors.as_str()), (0, ""), "{run:?}");
     assert!(run.output.contains("Board: qemu-virt ("), "{}", run.output);
     assert!(run.output.contains("\none\n=> echo $?\n1\n=> "), "{}", run.output);
-    assert_eq!(lab.type_in(&[], b"false\n").status, 1);
-    let left = lab.type_in(&[], b"echo one\n\x1decho two\n");
+    assert_eq!(type_in(&lab, &[], b"false\n").status, 1);
+    let left = type_in(&lab, &[], b"echo one\n\x1decho two\n");
     assert!(left.status == 0 && !left.output.contains("two"), "{left:?}");
     let mut typed = BOOT.as_bytes().to_vec();
     typed.splice(..0, *b"setenv x 1\n");
-    let booted = lab.type_in(&["--dtb-out", "out.dtb"], &typed);
+    let booted = type_in(&lab, &["--dtb-out", "out.dtb"], &typed);
     assert_eq!((booted.status, booted.errors.as_str()), (0, ""), "{}", booted.output);
     assert!(
         booted.output.contains("\nJump to 0x40400000 at EL2"),
