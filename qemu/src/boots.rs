@@ -32,6 +32,8 @@ pub struct Boot {
     pub modules: Vec<Placed>,
     /// Guests that must report themselves, with the size of their ramdisk in bytes.
     pub guests: Vec<(String, u64)>,
+    /// Whether the domains have Xen's interfaces for PV drivers, as dom0 always has.
+    pub enhanced: bool,
 }
 
 /// A file that became a domain's module.
@@ -145,6 +147,7 @@ pub fn two_domains(folder: &Path, machine: &Machine, sizes: Sizes, kernel: Kerne
         start,
         modules,
         guests,
+        enhanced: false,
     })
 }
 
@@ -246,6 +249,7 @@ fn dom0_and_domain(
         start,
         modules,
         guests,
+        enhanced: false,
     })
 }
 
@@ -270,6 +274,7 @@ pub fn linux(folder: &Path, kernel: Kernel) -> Result<Boot, Error> {
         start,
         modules: Vec::new(),
         guests: vec![("linux".into(), ramdisk)],
+        enhanced: false,
     })
 }
 
@@ -293,6 +298,7 @@ pub fn linux_fit(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
         start: format!("bootm {DOMU1_KERNEL:#x}#conf-1"),
         modules: Vec::new(),
         guests: vec![("linux".into(), ramdisk)],
+        enhanced: false,
     })
 }
 

@@ -63,6 +63,7 @@ impl Files {
             start: start.to_owned(),
             modules: Vec::new(),
             guests: self.guests,
+            enhanced: false,
         }
     }
 }
@@ -184,7 +185,11 @@ fn hyperlaunch(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
     let text = "options=console=dtuart dtuart=/pl011@9000000 bootscrub=0\ndtb=hl.dtb\n\
                 module=Image.gz\nmodule=dom0.cpio.gz\nmodule=domU1.cpio.gz\nmodule=domU2.cpio.gz\n";
     files.text("hl.cfg", text)?;
-    Ok(files.boot(Vec::new(), "xen boot tftp hl.cfg"))
+    Ok(Boot {
+        // What Hyperlaunch's domains have if nothing else is said.
+        enhanced: true,
+        ..files.boot(Vec::new(), "xen boot tftp hl.cfg")
+    })
 }
 
 fn domains(folder: &Path, machine: &Machine) -> Result<Boot, Error> {

@@ -105,6 +105,7 @@ pub fn dom0_and_domain(folder: &Path, machine: &Machine, dialect: Dialect) -> Re
         start: start.into(),
         modules,
         guests: vec![("dom0".into(), dom0), ("domU1".into(), domu)],
+        enhanced: false,
     })
 }
 

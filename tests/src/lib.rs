@@ -101,7 +101,7 @@ pub fn start(console: &mut Console, boot: &Boot) -> Result<BTreeMap<String, Gues
         assert!(report.cmdline.ends_with(&format!("guest={name}")), "{report:?}");
         assert_eq!(
             report.hypervisor,
-            if name == "dom0" { "xen" } else { "none" },
+            if name == "dom0" || boot.enhanced { "xen" } else { "none" },
             "{report:?}"
         );
     }

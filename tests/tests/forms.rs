@@ -58,7 +58,7 @@ fn simulate(files: &Path, script: &Path, tree: &Path) {
     let options = Options {
         files: files.to_owned(),
         dtb_out: Some(tree.to_owned()),
-        scripts: vec![script.to_owned()],
+        inputs: vec![script.to_owned()],
         ..Options::default()
     };
     slipway_sim::run(&options).unwrap();
