@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use qemu::forms::{self, Form};
 use qemu::{Console, Firmware, GuestReport, Guests, ImageKind, Machine, Nic, Scenario};
 use system_tests::{GUESTS_TIMEOUT, folder, slipway};
 
@@ -285,4 +286,39 @@ fn cards_are_made_of_what_fits() {
         "{said}"
     );
     assert_eq!(fs::metadata(image).unwrap().len(), 100 << 20);
+}
+
+/// Xen's configuration, on a card and on a server, where there is neither a script nor a menu.
+#[test]
+fn xen_by_its_configuration() {
+    let boot = forms::boot(&folder("boot-order-xen"), &machine(), Form::Config).unwrap();
+    let check = |console: &mut Console| {
+        let reports = GuestReport::expect(console, 2, GUESTS_TIMEOUT).unwrap();
+        for (name, ramdisk) in &boot.guests {
+            assert_eq!(reports[name].ramdisk, *ramdisk);
+        }
+    };
+    let mut console = machine()
+        .card(&card(&boot.scenario))
+        .spawn("boot-order-xen-card")
+        .unwrap();
+    check(&mut console);
+    let lines = [
+        "mmc 0:1: extlinux.conf ... not there\n",
+        "mmc 0:1: xen.cfg ... Found /xen.cfg\n",
+        "Retrieving file: /Image\n",
+        "\nStarting kernel ...\n",
+    ];
+    assert_lines(&console, &lines);
+    let nic = Nic::User {
+        tftp: Some(boot.scenario.folder().to_owned()),
+    };
+    let mut console = machine().nic(nic).spawn("boot-order-xen-tftp").unwrap();
+    check(&mut console);
+    let lines = [
+        "Config file not found\n",
+        "Retrieving file: xen.cfg\n",
+        "\nStarting kernel ...\n",
+    ];
+    assert_lines(&console, &lines);
 }

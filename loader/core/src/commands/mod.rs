@@ -251,8 +251,8 @@ pub const COMMANDS: &[Command] = &[
     virtio::COMMAND,
     wdt::COMMAND,
     wget::COMMAND,
-    xen::COMMAND,
     blocks::WRITE,
+    xen::COMMAND,
 ];
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ list [target ...]            - list what is there",
         source does, with devtype, devnum, distro_bootpart and prefix set to where it was found; a menu is started as sysboot does,\n\
         xen.cfg as xen boot does. dhcp gets an address and runs the script that\n\
         boot_script_dhcp names, else the boot file of the DHCP server if that is called .scr or .uimg, boot.scr.uimg or boot.scr; then\n\
-        it does as pxe get and pxe boot do.\n\
+        it does as pxe get and pxe boot do, and then as xen boot tftp does.\n\
         -b prints a line for each try, and goes on with the next if something does not start. A script that ends well ends the scan.",
     examples: &[
         "bootflow scan -lb",

@@ -1,10 +1,12 @@
 //! The network as a target: an address, a script, a menu.
 
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::super::origin::{Origin, folder_of};
 use super::super::tftpboot::{self, Refused};
-use super::super::{dhcp, network, pxe};
+use super::super::{dhcp, network, pxe, xen};
 use super::methods;
 use super::scan::said;
 use crate::context::{CommandError, CommandResult, Context, Status};
@@ -12,7 +14,11 @@ use crate::context::{CommandError, CommandResult, Context, Status};
 /// The names that a script may have if nothing else is said.
 const SCRIPTS: [&str; 2] = ["boot.scr.uimg", "boot.scr"];
 
-/// Gets an address, runs the first script that the server has, if scripts are wanted, and then starts the menu that it has.
+/// Xen's configuration, in the folder of the boot file.
+const CONFIG: &str = "xen.cfg";
+
+/// Gets an address, runs the first script that the server has, if scripts are wanted, then starts the menu that it has, and then Xen by
+/// its configuration.
 ///
 /// # Errors
 /// [`CommandError::Interrupted`] after Ctrl-C.
@@ -35,7 +41,13 @@ pub(super) fn boot(context: &mut Context, scripts: bool) -> CommandResult {
         }
     }
     let menu = pxe::get_and_boot(context);
-    Ok(said(context, place, menu)?.unwrap_or(Status::Failure))
+    match said(context, place, menu)? {
+        Some(Status::Failure) => {}
+        other => return Ok(other.unwrap_or(Status::Failure)),
+    }
+    let file = format!("{}{CONFIG}", folder_of(context.env.get("bootfile").unwrap_or_default()));
+    let config = xen::by_file(context, Origin::tftp(None, &file), &file);
+    Ok(said(context, place, config)?.unwrap_or(Status::Failure))
 }
 
 /// The names of the script, in the order in which they are asked for.
