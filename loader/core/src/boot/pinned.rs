@@ -8,7 +8,9 @@ use alloc::vec::Vec;
 
 use hal::{PhysAddr, Region};
 
+use super::survey::{self, Entry};
 use crate::devicetree::{NodeId, Tree};
+use crate::xen::module;
 
 /// A part of RAM that a property names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,20 +51,43 @@ pub fn by_xen(tree: &Tree) -> Vec<Pinned> {
 /// Everything in the tree that nothing may be loaded to.
 #[must_use]
 pub fn kept_free(tree: &Tree) -> Vec<Region> {
-    let reserved = tree.reserved_memory().unwrap_or_default();
-    let reserved = reserved
-        .into_iter()
-        .filter_map(|(_, start, len)| Region::new(PhysAddr(start), len));
+    let parent = tree.child(tree.root(), "reserved-memory");
+    let nodes = parent.into_iter().flat_map(|parent| tree.children(parent));
+    let nodes = nodes.filter(|node| tree.is_enabled(*node));
+    // One that cannot be read is told by the checks, and is no reason to forget the others.
+    let reserved = nodes.flat_map(|node| tree.reg(node).unwrap_or_default());
     reserved
+        .filter_map(|(start, len)| Region::new(PhysAddr(start), len))
         .chain(by_xen(tree).into_iter().map(|pinned| pinned.region))
         .collect()
+}
+
+/// Where modules and dom0's ramdisk lie already by what the tree says. Whoever started the loader may have put them there, as QEMU's
+/// `guest-loader` and `-initrd` do, and no file is known then.
+#[must_use]
+pub fn said_to_lie(tree: &Tree) -> Vec<Region> {
+    let (_, modules) = survey::read(tree);
+    let place = |entry: &Entry| {
+        let mut rest = tree.property(entry.node, "reg")?;
+        let [address, size] = cells(tree, (entry.node, entry.parent), "reg");
+        let start = number(&mut rest, address)?;
+        Region::new(PhysAddr(start), number(&mut rest, size)?)
+    };
+    let ramdisk = tree.child(tree.root(), "chosen").and_then(|chosen| {
+        let number = |name| {
+            let short = || tree.u32(chosen, name).map(u64::from);
+            tree.u64(chosen, name).or_else(short).map(PhysAddr)
+        };
+        Region::from_bounds(number("linux,initrd-start")?, number("linux,initrd-end")?)
+    });
+    modules.iter().filter_map(place).chain(ramdisk).collect()
 }
 
 /// How many cells addresses and sizes of `property` have: its own properties say it (Xen 4.16), or those of the node `above`.
 fn cells(tree: &Tree, (node, above): (NodeId, NodeId), property: &str) -> [usize; 2] {
     let own = |what: &str| tree.u32(node, &alloc::format!("#{property}-{what}-cells"));
-    let address = own("address").unwrap_or_else(|| tree.address_cells(above));
-    let size = own("size").unwrap_or_else(|| tree.size_cells(above));
+    let (address, size) = module::cells(tree, above);
+    let (address, size) = (own("address").unwrap_or(address), own("size").unwrap_or(size));
     // More than two are no addresses; they are read past.
     [address, size].map(|cells| usize::try_from(cells.min(4)).unwrap_or(2))
 }
@@ -118,7 +143,7 @@ mod tests {
 
     use hal::{PhysAddr, Region};
 
-    use super::{by_xen, kept_free};
+    use super::{by_xen, kept_free, said_to_lie};
     use crate::devicetree::{NodeId, Tree};
 
     fn cells(values: &[u32]) -> Vec<u8> {
@@ -171,6 +196,32 @@ mod tests {
     }
 
     #[test]
+    fn cells_are_those_of_the_next_node_above_that_has_them() {
+        let (mut tree, chosen, domain) = tree();
+        tree.set(domain, "xen,static-mem", &cells(&[0, 0x5000_0000, 0, 0x100_0000]))
+            .unwrap();
+        for node in [chosen, domain] {
+            tree.remove_property(node, "#address-cells").unwrap();
+            tree.remove_property(node, "#size-cells").unwrap();
+        }
+        let (root, found) = (tree.root(), region(0x5000_0000, 0x100_0000));
+        // Without any there are two cells and one.
+        assert_eq!(by_xen(&tree)[0].region, region(0x5000_0000, 0));
+        tree.set_u32(root, "#size-cells", 2).unwrap();
+        assert_eq!(by_xen(&tree)[0].region, found);
+        let node = tree.add(domain, "shared").unwrap();
+        tree.set_strings(node, "compatible", &["xen,domain-shared-memory-v1"])
+            .unwrap();
+        tree.set(
+            node,
+            "xen,shared-mem",
+            &cells(&[0, 0x6000_0000, 0, 0x7000_0000, 0, 0x1000]),
+        )
+        .unwrap();
+        assert_eq!(by_xen(&tree)[1].region, region(0x6000_0000, 0x1000));
+    }
+
+    #[test]
     fn shared_memory_is_pinned_where_it_has_an_address() {
         let (mut tree, _, domain) = tree();
         let node = tree.add(domain, "shared@50000000").unwrap();
@@ -182,6 +233,43 @@ mod tests {
         tree.set(node, "xen,shared-mem", &cells(&[0x6000_0000, 0x1000]))
             .unwrap();
         assert_eq!(by_xen(&tree), []);
+    }
+
+    #[test]
+    fn a_damaged_node_does_not_hide_what_others_reserve() {
+        let mut tree = Tree::new();
+        let reserved = tree.add(tree.root(), "reserved-memory").unwrap();
+        for (name, reg) in [("a", &[1, 2][..]), ("b", &[0, 0x4000_0000, 0x1000]), ("c", &[])] {
+            let node = tree.add(reserved, name).unwrap();
+            tree.set(node, "reg", &cells(reg)).unwrap();
+        }
+        assert!(tree.reserved_memory().is_err());
+        assert_eq!(kept_free(&tree), [region(0x4000_0000, 0x1000)]);
+    }
+
+    #[test]
+    fn modules_and_a_ramdisk_lie_where_the_tree_says() {
+        let (mut tree, chosen, domain) = tree();
+        for (above, name, reg) in [
+            (chosen, "module@1", &[1, 0, 0, 0x1000][..]),
+            (domain, "module@2", &[0x4800_0000, 0x2000]),
+            (domain, "module@3", &[0x4800_0000]),
+            (domain, "module@4", &[]),
+        ] {
+            let node = tree.add(above, name).unwrap();
+            tree.set_strings(node, "compatible", &["multiboot,kernel", "multiboot,module"])
+                .unwrap();
+            tree.set(node, "reg", &cells(reg)).unwrap();
+        }
+        let modules = [region(0x4800_0000, 0x2000), region(0x1_0000_0000, 0x1000)];
+        assert_eq!(said_to_lie(&tree), modules);
+        tree.set_u32(chosen, "linux,initrd-start", 0x5000_0000).unwrap();
+        assert_eq!(said_to_lie(&tree), modules);
+        tree.set_u64(chosen, "linux,initrd-end", 0x5000_0010).unwrap();
+        assert_eq!(said_to_lie(&tree)[2..], [region(0x5000_0000, 0x10)]);
+        tree.set_u64(chosen, "linux,initrd-end", 1).unwrap();
+        assert_eq!(said_to_lie(&tree), modules);
+        assert_eq!(said_to_lie(&Tree::new()), []);
     }
 
     #[test]

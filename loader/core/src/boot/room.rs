@@ -50,7 +50,7 @@ impl Need {
     }
 }
 
-/// RAM in which nothing lies and nothing may not lie: what the machine and the tree leave.
+/// RAM in which nothing lies and in which something may lie: what the machine and the tree leave.
 #[derive(Clone, Debug)]
 pub struct FilesRoom {
     free: FreeRam,
@@ -61,6 +61,9 @@ impl FilesRoom {
     #[must_use]
     pub fn new(memory: &Memory, tree: &Tree) -> Self {
         let mut taken = pinned::kept_free(tree);
+        // Of what was loaded the size is known, and the tree's is often made up.
+        let is_unknown = |place: &Region| memory.file_at(place.start()).is_none();
+        taken.extend(pinned::said_to_lie(tree).into_iter().filter(is_unknown));
         let kept = tree.reservations().iter();
         taken.extend(kept.filter_map(|entry| Region::new(PhysAddr(entry.address), entry.size)));
         taken.extend(outside(tree));
