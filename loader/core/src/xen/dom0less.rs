@@ -18,6 +18,9 @@ use crate::finding::Finding;
 /// The property of the proposals that came before [`FILE`]: a key of a `binary=` line, or a file's name.
 const KEY: &str = "uefi,binary";
 
+/// What makes a node one of Xen's domains.
+const DOMAIN: &str = "xen,domain";
+
 /// Why the lines and the tree do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum Dom0lessError {
@@ -80,6 +83,22 @@ pub enum Dom0lessError {
         at: Place,
         /// Its name.
         domain: String,
+    },
+    /// A domain cannot be made: something else has its name.
+    #[error("{at}: {node} is not \"{DOMAIN}\", and no domain can be made beside it")]
+    Taken {
+        /// Where the domain's first line is.
+        at: Place,
+        /// The node.
+        node: String,
+    },
+    /// A property by which a domain would be none.
+    #[error("{at}: {node} has to stay \"{DOMAIN}\"")]
+    Compatible {
+        /// Where the line is.
+        at: Place,
+        /// The domain.
+        node: String,
     },
     /// A property that cannot be one.
     #[error("{at}: {source}")]
@@ -164,15 +183,19 @@ impl<'a> Keys<'a> {
     }
 }
 
+/// The only string of a property, if it can be a file's name. `Tree::str` would pass over others, and over what is no text.
+fn file_name(value: &[u8]) -> Option<&str> {
+    let name = core::str::from_utf8(value.strip_suffix(&[0])?).ok()?;
+    (!name.is_empty() && !name.contains(char::is_control)).then_some(name)
+}
+
 /// The file that a node names.
 fn named(tree: &Tree, node: NodeId, keys: Option<&(&Section, Keys<'_>)>) -> Result<Option<String>, Dom0lessError> {
     let read = |property| -> Result<Option<String>, Dom0lessError> {
-        if tree.property(node, property).is_none() {
+        let Some(value) = tree.property(node, property) else {
             return Ok(None);
-        }
-        let good = |name: &&str| !name.is_empty() && !name.chars().any(char::is_control);
-        let name = tree.str(node, property).filter(good);
-        let name = name.ok_or_else(|| Dom0lessError::NoName {
+        };
+        let name = file_name(value).ok_or_else(|| Dom0lessError::NoName {
             node: tree.path(node),
             property,
         })?;
@@ -272,21 +295,7 @@ fn domain(
     group: &DomainLines,
     (section, findings): (&Section, &mut Vec<Finding>),
 ) -> Result<NodeId, Dom0lessError> {
-    let is_meant = |tree: &Tree, node: NodeId| {
-        let name = tree.name(node).split('@').next().unwrap_or_default();
-        tree.compatible(node, "xen,domain") && name.eq_ignore_ascii_case(&group.name)
-    };
-    let there = tree.children(chosen).find(|node| is_meant(tree, *node));
-    let node = match (there, group.name.strip_prefix("domu")) {
-        (Some(node), _) => node,
-        (None, Some(number)) => new_domain(tree, chosen, number)?,
-        (None, None) => {
-            return Err(Dom0lessError::NoDomain {
-                at: section.place(group.at),
-                domain: group.name.clone(),
-            });
-        }
-    };
+    let node = domain_node(tree, chosen, group, section)?;
     let files = [
         (&group.kernel, Kind::Kernel),
         (&group.ramdisk, Kind::Ramdisk),
@@ -310,17 +319,55 @@ fn domain(
     }
 }
 
-fn new_domain(tree: &mut Tree, chosen: NodeId, number: &str) -> Result<NodeId, EditError> {
-    let node = tree.add(chosen, &format!("domU{number}"))?;
-    tree.set_strings(node, "compatible", &["xen,domain"])?;
+/// The node that the lines mean: the domain of that name, else a new one.
+fn domain_node(
+    tree: &mut Tree,
+    chosen: NodeId,
+    group: &DomainLines,
+    section: &Section,
+) -> Result<NodeId, Dom0lessError> {
+    let is_meant = |node: &NodeId| {
+        let name = tree.name(*node).split('@').next().unwrap_or_default();
+        tree.compatible(*node, DOMAIN) && name.eq_ignore_ascii_case(&group.name)
+    };
+    if let Some(there) = tree.children(chosen).find(is_meant) {
+        return Ok(there);
+    }
+    let at = section.place(group.at);
+    let Some(number) = group.name.strip_prefix("domu") else {
+        let domain = group.name.clone();
+        return Err(Dom0lessError::NoDomain { at, domain });
+    };
+    let name = format!("domU{number}");
+    if let Some(other) = tree.child(chosen, &name) {
+        let node = tree.path(other);
+        return Err(Dom0lessError::Taken { at, node });
+    }
+    Ok(new_domain(tree, chosen, &name)?)
+}
+
+fn new_domain(tree: &mut Tree, chosen: NodeId, name: &str) -> Result<NodeId, EditError> {
+    let node = tree.add(chosen, name)?;
+    tree.set_strings(node, "compatible", &[DOMAIN])?;
     tree.set_u32(node, "#address-cells", 2)?;
     tree.set_u32(node, "#size-cells", 2)?;
     Ok(node)
 }
 
 fn set_property(tree: &mut Tree, node: NodeId, line: &PropertyLine, section: &Section) -> Result<(), Dom0lessError> {
+    let was_domain = tree.compatible(node, DOMAIN);
     property::set(tree, node, line).map_err(|source| Dom0lessError::Property {
         at: section.place(line.at),
         source,
-    })
+    })?;
+    match was_domain && !tree.compatible(node, DOMAIN) {
+        true => Err(Dom0lessError::Compatible {
+            at: section.place(line.at),
+            node: tree.path(node),
+        }),
+        false => Ok(()),
+    }
 }
+
+#[cfg(test)]
+mod tests;
