@@ -79,6 +79,7 @@ impl FilesRoom {
             room: self,
             need,
             below,
+            else_anywhere: false,
         }
     }
 
@@ -110,18 +111,38 @@ pub struct Slot<'a> {
     room: &'a FilesRoom,
     need: Need,
     below: Option<PhysAddr>,
+    else_anywhere: bool,
+}
+
+impl Slot<'_> {
+    /// The same, but rather at an address of two cells than nowhere.
+    #[must_use]
+    pub fn else_anywhere(self) -> Self {
+        Self {
+            else_anywhere: true,
+            ..self
+        }
+    }
+
+    /// A place that ends at or below `below`: for a file of unknown size the largest.
+    fn find(&self, size: Option<u64>, below: Option<PhysAddr>) -> Option<Region> {
+        let free = &self.room.free;
+        self.need.alignments().iter().find_map(|alignment| match size {
+            Some(size) => free.highest(self.need.kept(size), *alignment, below),
+            None => free.largest(*alignment, below),
+        })
+    }
 }
 
 impl Room for Slot<'_> {
     fn place(&mut self, size: Option<u64>) -> Result<Region, MemoryError> {
-        let free = &self.room.free;
-        let alignments = self.need.alignments();
-        let found = alignments.iter().find_map(|alignment| match size {
-            Some(size) => free.highest(self.need.kept(size), *alignment, self.below),
-            None => free.largest(*alignment, self.below),
-        });
+        // How large a file of unknown size is shows too late to look for another place.
+        let first = self.below.filter(|_| size.is_some() || !self.else_anywhere);
+        let found = self.find(size, first);
+        let found = found.or_else(|| self.find(size, None).filter(|_| self.else_anywhere));
+        let below = self.below.filter(|_| !self.else_anywhere);
         let len = self.need.kept(size.unwrap_or(1));
-        let found = found.ok_or(MemoryError::NoPlace { len, below: self.below })?;
+        let found = found.ok_or(MemoryError::NoPlace { len, below })?;
         // A file gets its exact bytes; what else is kept for it is only kept.
         Ok(size.and_then(|size| found.slice(0, size)).unwrap_or(found))
     }

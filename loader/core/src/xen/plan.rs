@@ -1,6 +1,6 @@
 //! The plan of a boot: a tree that describes all domains, and the files that are still to be loaded for it.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -19,6 +19,12 @@ use crate::finding::Finding;
 
 /// The property by which a tree asks for `xen.cfg` to be read as well (`docs/misc/efi.pandoc`).
 pub const CONFIG_TOO: &str = "xen,uefi-cfg-load";
+
+/// A domain's shared memory, which is written in the cells of the domain's node.
+const SHARED: &str = "xen,shared-mem";
+
+/// By which shared memory says its cells itself.
+const SHARED_CELLS: &str = "#xen,shared-mem-address-cells";
 
 /// Why there is no plan.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -51,6 +57,8 @@ pub struct Wanted {
     pub kind: Option<Kind>,
     /// Whether each of them can name an address of 4 GiB and above in the cells of the node that it is in.
     pub anywhere: bool,
+    /// Whether those that cannot will be able to: [`settle`] gives a domain's node another cell if it has to.
+    pub widens: bool,
 }
 
 /// A tree for Xen that lacks only the places of files.
@@ -80,15 +88,8 @@ pub fn make(mut tree: Tree, section: Option<&Section>, findings: &mut Vec<Findin
     {
         tree.remove_property(chosen, CONFIG_TOO)?;
     }
+    cells(&mut tree, findings)?;
     let files = files(&tree);
-    for above in files
-        .iter()
-        .flat_map(|file| &file.users)
-        .filter_map(|node| tree.parent(*node))
-        .collect::<Vec<_>>()
-    {
-        module::spell_out_cells(&mut tree, above)?;
-    }
     Ok(Plan { tree, files })
 }
 
@@ -103,29 +104,57 @@ pub fn lower(tree: &mut Tree, section: Option<&Section>, findings: &mut Vec<Find
     Ok(done)
 }
 
+/// The modules of a tree that name a file.
+fn modules(tree: &Tree) -> impl Iterator<Item = (NodeId, &str)> {
+    let chosen = tree.child(tree.root(), "chosen").into_iter();
+    let nodes = chosen.flat_map(|chosen| tree.descendants(chosen)).map(|(_, node)| node);
+    nodes.filter_map(|node| Some((node, tree.str(node, FILE)?)))
+}
+
+/// Writes into the nodes above modules how many cells Xen takes an address and a size to have where they do not say so themselves.
+fn cells(tree: &mut Tree, findings: &mut Vec<Finding>) -> Result<(), EditError> {
+    let above: BTreeSet<NodeId> = modules(tree).filter_map(|(node, _)| tree.parent(node)).collect();
+    for node in above {
+        let names = ["#address-cells", "#size-cells"].into_iter();
+        let missing: Vec<&str> = names.filter(|name| tree.property(node, name).is_none()).collect();
+        let (address, size) = module::spell_out_cells(tree, node)?;
+        // Nobody writes them into /chosen, where those of the root are right.
+        if !missing.is_empty() && is_domain(tree, node) {
+            findings.push(Finding::warning(format_args!(
+                "{} has no {}; Xen then goes by the node above: {address} and {size} cells, now written into it",
+                tree.path(node),
+                missing.join(" and ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn is_domain(tree: &Tree, node: NodeId) -> bool {
+    tree.compatible(node, "xen,domain")
+}
+
 /// The files that the modules of a tree name.
 fn files(tree: &Tree) -> Vec<Wanted> {
     let mut files: Vec<Wanted> = Vec::new();
     let mut by_name: BTreeMap<String, usize> = BTreeMap::new();
-    let chosen = tree.child(tree.root(), "chosen");
-    let nodes = chosen
-        .into_iter()
-        .flat_map(|chosen| tree.descendants(chosen))
-        .map(|(_, node)| node);
-    for node in nodes {
-        let Some(name) = tree.str(node, FILE) else { continue };
+    for (node, name) in modules(tree) {
         let index = *by_name.entry(name.into()).or_insert(files.len());
-        let wide = tree.parent(node).is_some_and(|above| module::cells(tree, above).0 > 1);
+        let above = tree.parent(node).unwrap_or(tree.root());
+        let wide = tree.address_cells(above) > 1;
+        let widens = wide || is_domain(tree, above);
         match files.get_mut(index) {
             Some(file) => {
                 file.users.push(node);
                 file.anywhere &= wide;
+                file.widens &= widens;
             }
             None => files.push(Wanted {
                 file: name.into(),
                 users: Vec::from([node]),
                 kind: module::kind(tree, node),
                 anywhere: wide,
+                widens,
             }),
         }
     }
@@ -183,15 +212,19 @@ pub fn settle(tree: &mut Tree, users: &[NodeId], place: Region) -> Result<(), Se
 ///
 /// `/chosen` keeps its cells: static memory of all domains is written in them.
 fn widen(tree: &mut Tree, domain: NodeId) -> Result<(), EditError> {
-    if tree.address_cells(domain) > 1 || !tree.compatible(domain, "xen,domain") {
+    if tree.address_cells(domain) > 1 || !is_domain(tree, domain) {
         return Ok(());
     }
+    let shared = tree
+        .children(domain)
+        .filter_map(|node| Some((node, wide_shared_memory(tree, node)?)));
+    let shared: Vec<(NodeId, Vec<u8>)> = shared.collect();
     let regs = tree
         .children(domain)
         .filter_map(|node| Some((node, tree.reg(node).ok()?)));
     let regs: Vec<(NodeId, Vec<(u64, u64)>)> = regs.collect();
     tree.set_u32(domain, "#address-cells", 2)?;
-    for (node, reg) in regs {
+    for (node, reg) in regs.into_iter().filter(|(_, reg)| !reg.is_empty()) {
         let encoded = reg
             .into_iter()
             .map(|(address, size)| tree.encode_reg(domain, address, size));
@@ -199,5 +232,33 @@ fn widen(tree: &mut Tree, domain: NodeId) -> Result<(), EditError> {
         let encoded: Vec<u8> = encoded.filter_map(Result::ok).flatten().collect();
         tree.set(node, "reg", &encoded)?;
     }
+    for (node, value) in shared {
+        tree.set(node, SHARED, &value)?;
+    }
     Ok(())
 }
+
+/// What [`SHARED`] of a node is with a cell more for each address: one of the machine, which may be missing, and one of the domain stand
+/// before the size (`booting.txt`, "Static Shared Memory"). `None` if there is nothing to write anew.
+fn wide_shared_memory(tree: &Tree, node: NodeId) -> Option<Vec<u8>> {
+    let domain = tree.parent(node)?;
+    let cells = tree
+        .cells(node, SHARED)
+        .filter(|_| tree.property(node, SHARED_CELLS).is_none())?;
+    let addresses = cells
+        .len()
+        .checked_sub(usize::try_from(tree.size_cells(domain)).ok()?)?;
+    let (addresses, size) = cells
+        .split_at_checked(addresses)
+        .filter(|(addresses, _)| addresses.len() <= 2)?;
+    let addresses = addresses.iter().flat_map(|address| [0, *address]);
+    Some(
+        addresses
+            .chain(size.iter().copied())
+            .flat_map(u32::to_be_bytes)
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

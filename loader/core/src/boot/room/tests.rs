@@ -106,6 +106,29 @@ fn an_address_of_one_cell_stays_below_4_gib() {
 }
 
 #[test]
+fn an_address_of_two_cells_is_better_than_no_place() {
+    let banks = [region(0x4000_0000, GIB), region(0x1_0000_0000, 2 * GIB)];
+    let mut room = FilesRoom::new(&memory(&banks, &[]), &tree(&banks, &[]));
+    let mut place = |size| {
+        let place = room.slot(Need::Kernel, false).else_anywhere().place(size).unwrap();
+        room.take(Need::Kernel, place);
+        place
+    };
+    assert_eq!(place(Some(MIB)), region(0x7fe0_0000, MIB));
+    assert_eq!(place(Some(GIB)), region(0x1_4000_0000, GIB));
+    // A file of unknown size has to fit where it is begun.
+    assert_eq!(place(None), region(0x1_0000_0000, GIB));
+    assert_eq!(place(None), region(0x4000_0000, GIB - 2 * MIB));
+    assert_eq!(
+        room.slot(Need::Kernel, false).else_anywhere().place(Some(2 * MIB)),
+        Err(MemoryError::NoPlace {
+            len: 2 * MIB,
+            below: None
+        })
+    );
+}
+
+#[test]
 fn a_smaller_alignment_is_better_than_no_place() {
     let banks = [region(0x4010_0000, 3 * MIB)];
     let mut room = FilesRoom::new(&memory(&banks, &[]), &tree(&banks, &[]));
