@@ -6,7 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use hal::{Clock, PhysAddr, System};
+use hal::{Clock, PhysAddr, Region, System};
 
 use crate::boot::prepare::Prepared;
 use crate::calendar::WallClock;
@@ -58,7 +58,7 @@ pub struct Context {
     /// Whether the files that a description or a menu names are fetched without a word, unless it goes wrong.
     pub quiet: bool,
     /// Where the files lie that the last plan loaded by itself: they make room for those of the next one.
-    pub planned: Vec<PhysAddr>,
+    pub planned: Vec<Region>,
     /// The commands that the shell knows, sorted by name.
     pub commands: &'static [Command],
 }

@@ -13,6 +13,7 @@ use super::start::File;
 use super::tftpboot::{self, Refused};
 use super::{load, network, wget};
 use crate::context::{CommandError, Context};
+use crate::memory::LoadedFile;
 use crate::source::{Destination, Part};
 
 /// A place that has files.
@@ -151,21 +152,14 @@ fn by_tftp(
     tftpboot::fetch(context, (server, name), destination)
 }
 
-/// The file that was loaded under that name, in whatever folder it was; else the server's.
+/// The file that was loaded under that name; else the server's.
 fn among_loaded(
     context: &mut Context,
     name: &str,
     destination: Destination<'_>,
 ) -> Result<Result<File, Refused>, CommandError> {
-    let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
-    let files = context.memory.files();
-    let exact = files.iter().find(|file| file.name == name);
-    let found = exact.or_else(|| files.iter().find(|file| base(&file.name) == base(name)));
-    if let Some(file) = found {
-        return Ok(Ok(File {
-            name: file.name.clone(),
-            region: file.region,
-        }));
+    if let Some(file) = loaded_as(context, name)? {
+        return Ok(Ok(file));
     }
     if context.network.is_some() && context.env.get("serverip").is_some() {
         context.say(format_args!("Retrieving file: {name}"));
@@ -175,12 +169,50 @@ fn among_loaded(
             region,
         }));
     }
-    let names: Vec<&str> = files.iter().map(|file| file.name.as_str()).collect();
+    let names: Vec<&str> = context.memory.files().iter().map(|file| file.name.as_str()).collect();
     let why = format!(
         "{name} was not loaded, and there is no serverip to ask for it; loaded: {}",
         names.join(", ")
     );
     Ok(Err(Refused(why)))
+}
+
+/// The file that was loaded under that name, or else under that name in another folder.
+///
+/// # Errors
+/// If there are several: they are as good as one another.
+fn loaded_as(context: &Context, name: &str) -> Result<Option<File>, CommandError> {
+    let base = |path: &str| path.rsplit('/').next().unwrap_or_default().to_string();
+    let all = || context.memory.files().iter();
+    let mut alike: Vec<&LoadedFile> = all().filter(|file| file.name == name).collect();
+    if alike.is_empty() {
+        alike = all().filter(|file| base(&file.name) == base(name)).collect();
+    }
+    // What was written over is told by the checks, but is not what is meant if there is another.
+    if alike.iter().any(|file| file.overwritten_by.is_none()) {
+        alike.retain(|file| file.overwritten_by.is_none());
+    }
+    // The same bytes twice are as good as once.
+    let bytes = |file: &LoadedFile| context.memory.bytes(file.region);
+    if let Some((first, others)) = alike.split_first()
+        && others.iter().all(|other| bytes(other) == bytes(first))
+    {
+        alike.truncate(1);
+    }
+    match alike.as_slice() {
+        [] => Ok(None),
+        [file] => Ok(Some(File {
+            name: file.name.clone(),
+            region: file.region,
+        })),
+        [first, second, ..] => Err(CommandError::failed(format!(
+            "{name} may be {} at {} or {} at {}: load one of them only, or say which by its whole name",
+            first.name,
+            first.region.start(),
+            second.name,
+            second.region.start()
+        ))),
+    }
 }
 
 /// U-Boot's words, in menus, for a variable that has to be set.

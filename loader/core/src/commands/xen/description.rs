@@ -13,9 +13,10 @@ use super::source::{self, First, Source};
 use crate::boot::room::{FilesRoom, Need};
 use crate::context::{CommandError, Context};
 use crate::devicetree::Tree;
+use crate::finding::Finding;
 use crate::image::detect::{self, Kind};
 use crate::source::Destination;
-use crate::xen::config::{self, Config, ConfigError, Section};
+use crate::xen::config::{self, Config, ConfigError, FileLine, Section};
 use crate::xen::plan::CONFIG_TOO;
 
 /// Configurations that one may lead to by `chain=`.
@@ -35,6 +36,14 @@ pub(super) struct Description {
     pub(super) images: Vec<String>,
 }
 
+impl Description {
+    /// The line `xen=`, and the file that has it.
+    pub(super) fn xen_line(&self) -> Option<(&str, &FileLine)> {
+        let section = self.section.as_ref()?;
+        Some((&section.source, section.xen.as_ref()?))
+    }
+}
+
 /// Reads all of it.
 ///
 /// # Errors
@@ -47,9 +56,11 @@ pub(super) fn read(context: &mut Context, source: &Source) -> Result<Description
         Kind::Arm64Image | Kind::Gzip | Kind::LegacyImage => by_image(context, origin, file, wanted)?,
         _ => by_config(context, origin, file, wanted)?,
     };
-    if let Some(line) = description.section.as_ref().and_then(|section| section.xen.as_ref()) {
-        description.image = None;
+    if let Some((_, line)) = description.xen_line() {
         description.images = Vec::from([line.file.clone()]);
+        if let Some(other) = description.image.take() {
+            release(context, &description.origin, &other);
+        }
     }
     Ok(description)
 }
@@ -116,6 +127,16 @@ fn by_tree(
         }
         (false, None) => None,
     };
+    if let Some((section, line)) = section
+        .as_ref()
+        .and_then(|section| Some((section, section.dtb.as_ref()?)))
+    {
+        let warning = Finding::warning(format_args!(
+            "{}:{}: dtb={} is not read: the tree is {}, which had the configuration read",
+            section.source, line.at, line.file, file.name
+        ));
+        context.report(&[warning]);
+    }
     Ok(Description {
         tree,
         section,
@@ -218,7 +239,9 @@ fn follow(
                 next.at, next.file
             )));
         }
-        file = fetch(context, origin, &next.file)??;
+        let asked = fetch(context, origin, &next.file)?;
+        file = asked
+            .map_err(|Refused(why)| CommandError::failed(format!("{name}:{}: chain={}: {why}", next.at, next.file)))?;
     }
 }
 

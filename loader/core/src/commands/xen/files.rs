@@ -11,11 +11,12 @@ use super::super::tftpboot::Refused;
 use super::super::{booti, bootm};
 use super::description::Description;
 use crate::boot::place::{self, Loaded};
-use crate::boot::room::{FilesRoom, Need};
+use crate::boot::room::{FilesRoom, Need, Slot};
 use crate::context::{CommandError, Context};
 use crate::devicetree::{NodeId, Tree};
 use crate::image::detect;
 use crate::source::{Destination, Room};
+use crate::xen::config::FileLine;
 use crate::xen::module::Kind;
 use crate::xen::plan::{self, Plan, Wanted};
 
@@ -31,7 +32,11 @@ pub(super) fn load(
     let Plan { mut tree, files } = plan;
     let mut room = FilesRoom::new(&context.memory, &tree);
     let image = match &description.image {
-        Some(file) => file.clone(),
+        Some(file) => {
+            // It lies where it will run, and what lies behind it so far is its BSS.
+            room.take(Need::Xen, file.region);
+            file.clone()
+        }
         None => xen(context, description, &mut room)?,
     };
     for wanted in &files {
@@ -57,10 +62,16 @@ fn xen(context: &mut Context, description: &Description, room: &mut FilesRoom) -
             Err(Refused(why)) => last = Some(why),
         }
     }
+    if let Some((source, line)) = description.xen_line() {
+        let why = last.unwrap_or_default();
+        let FileLine { file, at, .. } = line;
+        return Err(CommandError::failed(format!("{source}:{at}: xen={file}: {why}")));
+    }
     // Loaded by hand, it may be called anything.
     let loaded = context.memory.files().iter();
     let mut xens = loaded.filter(|file| place::is_xen(&context.memory, file.region));
     if let Some(file) = xens.next() {
+        room.take(Need::Xen, file.region);
         return Ok(File {
             name: file.name.clone(),
             region: file.region,
@@ -84,7 +95,7 @@ fn module(
         Some(Kind::Ramdisk) => Need::Ramdisk,
         _ => Need::Other,
     };
-    let mut slot = room.slot(need, wanted.anywhere);
+    let mut slot = slot(room, need, wanted);
     let origin = &description.origin;
     let asked = origin.ask(context, &wanted.file, Destination::Free(&mut slot))?;
     let file = asked.map_err(|Refused(why)| {
@@ -93,6 +104,12 @@ fn module(
     })?;
     room.take(need, file.region);
     Ok(file)
+}
+
+/// Room where all who want the file can name it.
+fn slot<'a>(room: &'a mut FilesRoom, need: Need, wanted: &Wanted) -> Slot<'a> {
+    let slot = room.slot(need, wanted.anywhere);
+    if wanted.widens { slot.else_anywhere() } else { slot }
 }
 
 /// Who gets the file, and who a copy of it: Xen unpacks a gzip'd kernel for the first domain that has it, and frees what it unpacked, so
@@ -114,7 +131,7 @@ fn shared(
     for node in wanted.users.iter().copied() {
         let place = match places.is_empty() {
             true => file.region,
-            false => copy(context, (file, wanted.anywhere), room)?,
+            false => copy(context, (file, wanted), room)?,
         };
         places.push((Vec::from([node]), place));
     }
@@ -122,8 +139,8 @@ fn shared(
 }
 
 /// Another file with the same bytes.
-fn copy(context: &mut Context, (file, anywhere): (&File, bool), room: &mut FilesRoom) -> Result<Region, CommandError> {
-    let place = room.slot(Need::Kernel, anywhere).place(Some(file.region.len()))?;
+fn copy(context: &mut Context, (file, wanted): (&File, &Wanted), room: &mut FilesRoom) -> Result<Region, CommandError> {
+    let place = slot(room, Need::Kernel, wanted).place(Some(file.region.len()))?;
     let claim = context.memory.claim(place.start(), place.len(), &file.name)?;
     context.memory.copy(&claim, 0, file.region)?;
     let place = context.memory.record(claim, place.len());

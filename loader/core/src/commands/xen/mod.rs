@@ -10,7 +10,7 @@ mod source;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::PhysAddr;
+use hal::Region;
 
 use super::Command;
 use super::origin::Origin;
@@ -58,6 +58,9 @@ check <source> [section]  - say what is wrong, and leave memory as it is
     run,
 };
 
+/// Where Xen and the tree lie after a plan.
+const PLACES: [&str; 2] = ["xen_addr", "xen_fdt_addr"];
+
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     let (goal, words) = match args {
         [_, goal, words @ ..] if !words.is_empty() => (goal.as_str(), words),
@@ -84,22 +87,35 @@ pub(super) fn by_file(context: &mut Context, origin: Origin, file: &str) -> Comm
 /// What it loads is known until the next time if it succeeds, and forgotten if it does not.
 fn boot(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
     context.begin_boot();
-    for address in core::mem::take(&mut context.planned) {
-        context.memory.forget(address);
+    let last = core::mem::take(&mut context.planned);
+    forget(context, &last);
+    for name in PLACES {
+        // Nothing to say: an empty value unsets it.
+        let _ = context.env.set(name, "");
     }
     let before = places(context);
     let result = go(context, source, goal);
-    let own = places(context).into_iter().filter(|place| !before.contains(place));
-    let own: Vec<PhysAddr> = own.collect();
+    let mut own = places(context);
+    own.retain(|place| !before.contains(place));
     match (&result, goal) {
         (Ok(_), Goal::Plan | Goal::Start) => context.planned = own,
-        _ => own.into_iter().for_each(|address| context.memory.forget(address)),
+        _ => forget(context, &own),
     }
     result
 }
 
-fn places(context: &Context) -> Vec<PhysAddr> {
-    context.memory.files().iter().map(|file| file.region.start()).collect()
+fn places(context: &Context) -> Vec<Region> {
+    context.memory.files().iter().map(|file| file.region).collect()
+}
+
+/// Takes what lies there out of the map, but for what somebody loaded over it since.
+fn forget(context: &mut Context, places: &[Region]) {
+    for place in places {
+        let start = place.start();
+        if context.memory.file_at(start).is_some_and(|file| file.region == *place) {
+            context.memory.forget(start);
+        }
+    }
 }
 
 fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
@@ -122,8 +138,9 @@ fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
     {
         let layout = &prepared.layout;
         let (image, tree) = (layout.image.target.start(), layout.tree.start());
-        context.env.set_hex("xen_addr", image.get());
-        context.env.set_hex("xen_fdt_addr", tree.get());
+        for (name, place) in PLACES.into_iter().zip([image, tree]) {
+            context.env.set_hex(name, place.get());
+        }
     }
     Ok(status)
 }

@@ -58,7 +58,7 @@ pub(super) fn parse(context: &mut Context, words: &[String]) -> Result<Source, C
             (on_tftp(file), rest)
         }
         url if url.contains("://") => {
-            let url = whole(url);
+            let url = whole_url(url);
             (First::Files(Vec::from([(Origin::web(&url), base(&url))])), rest)
         }
         interface if BlockInterface::ALL.iter().any(|known| known.word() == interface) => {
@@ -81,6 +81,15 @@ fn whole(path: &str) -> String {
     match path.ends_with('/') {
         true => format!("{path}{CONFIG}"),
         false => path.to_string(),
+    }
+}
+
+/// The same for a URL, in which a server alone is a folder, too.
+fn whole_url(url: &str) -> String {
+    let is_server = url.split_once("://").is_some_and(|(_, behind)| !behind.contains('/'));
+    match is_server {
+        true => whole(&format!("{url}/")),
+        false => whole(url),
     }
 }
 
