@@ -24,6 +24,7 @@ const TARGETS: &[Target] = &[
     ("shell", targets::shell),
     ("uimage", targets::uimage),
     ("xen_config", targets::xen_config),
+    ("xen_tree", targets::xen_tree),
 ];
 
 /// How large the corpus may be, in bytes: it lives in the repository.

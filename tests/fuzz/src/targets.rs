@@ -7,6 +7,8 @@ mod answers;
 mod config;
 #[path = "disks.rs"]
 mod disks;
+#[path = "xen_tree.rs"]
+mod trees;
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -388,4 +390,9 @@ pub fn ext4(data: &[u8]) {
 /// A `xen.cfg`, and each of its sections.
 pub fn xen_config(data: &[u8]) {
     config::xen_config(data);
+}
+
+/// A tree that describes a boot of Xen, and what a `xen.cfg` behind it adds.
+pub fn xen_tree(data: &[u8]) {
+    trees::xen_tree(data);
 }
