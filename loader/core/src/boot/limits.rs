@@ -33,7 +33,7 @@ pub struct TooMany {
 ///
 /// # Errors
 /// [`TooMany`].
-pub(super) fn check(tree: &Tree) -> Result<(), TooMany> {
+pub fn check(tree: &Tree) -> Result<(), TooMany> {
     let (domains, entries) = survey::read(tree);
     let counts = [
         (

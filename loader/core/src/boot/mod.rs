@@ -11,7 +11,7 @@
 pub mod check;
 pub mod extlinux;
 pub mod handoff;
-mod limits;
+pub mod limits;
 mod locate;
 pub mod map;
 pub mod patch;

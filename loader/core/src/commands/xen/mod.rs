@@ -15,6 +15,7 @@ use hal::Region;
 use super::Command;
 use super::origin::Origin;
 use super::start::{self, Goal};
+use crate::boot::limits;
 use crate::boot::prepare::{Draft, Request};
 use crate::context::{Args, CommandError, CommandResult, Context};
 use crate::xen::plan;
@@ -125,6 +126,8 @@ fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
     let plan = plan::make(description.tree.clone(), section, &mut findings);
     context.report(&findings);
     let plan = plan.map_err(|error| CommandError::failed(alloc::format!("{error}")))?;
+    // Before anything is loaded for it: a tree of 2 MiB can name thousands of files.
+    limits::check(&plan.tree).map_err(|error| CommandError::failed(alloc::format!("{error}")))?;
     let (image, tree) = files::load(context, &description, plan)?;
     let request = Request {
         image,

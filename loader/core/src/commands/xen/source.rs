@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use hal::PhysAddr;
 use hal::block::BlockInterface;
+use hal::{PhysAddr, Region};
 
 use super::super::disk::Selector;
 use super::super::origin::Origin;
@@ -13,6 +13,7 @@ use super::super::start;
 use super::super::tftpboot::server_and_name;
 use super::base;
 use crate::context::{CommandError, Context};
+use crate::devicetree::parse_header;
 
 /// The file that a folder is taken for.
 const CONFIG: &str = "xen.cfg";
@@ -114,11 +115,20 @@ fn on_volume<'a>(
     Ok((First::Files(paths.iter().map(place).collect()), rest))
 }
 
-/// What lies at an address, by its name if it has one.
+/// What lies at an address, by its name if it has one. A device tree says its length itself: the machine's own was not loaded by hand.
 ///
 /// # Errors
-/// If nothing can be read there.
+/// If nothing that has a length is there.
 pub(super) fn loaded(context: &Context, address: PhysAddr) -> Result<start::File, CommandError> {
+    let tree = || {
+        let bytes = start::readable(context, address).ok()?;
+        let region = Region::new(address, parse_header(bytes).ok()?.total_size.into())?;
+        Some(start::File {
+            name: address.to_string(),
+            region,
+        })
+    };
     start::file_at(context, address)
+        .or_else(tree)
         .ok_or_else(|| CommandError::failed(format!("nothing was loaded at {address}: load the file before")))
 }

@@ -1134,3 +1134,32 @@ fn words_that_are_none() {
         assert!(output.contains(words), "{line}: {output}");
     }
 }
+
+/// The machine's own tree lies in RAM without having been loaded as a file.
+#[test]
+fn a_tree_that_nobody_loaded() {
+    let mut bench = machine(&[region(RAM, 32 * MIB)], &board());
+    bench.context.memory.forget(PhysAddr(BOARD));
+    let line = format!("xen check {BOARD:#x}");
+    assert!(last_words(&mut bench, &line).contains("Xen was not found"));
+    let line = format!("xen check {:#x}", BOARD + 0x1000);
+    assert!(last_words(&mut bench, &line).contains("nothing was loaded at"));
+}
+
+#[test]
+fn a_tree_that_describes_too_much_has_nothing_loaded_for_it() {
+    let mut tree = board();
+    let chosen = tree.add(tree.root(), "chosen").unwrap();
+    for index in 0..600_u32 {
+        let node = tree.add(chosen, &format!("module@{index:x}")).unwrap();
+        tree.set_strings(node, "compatible", &["multiboot,ramdisk", "multiboot,module"])
+            .unwrap();
+        tree.set_strings(node, "xen,uefi-binary", &[&format!("file-{index}")])
+            .unwrap();
+    }
+    let blob = tree.emit(0).unwrap();
+    let mut bench = bench(&[("xen", &xen()), ("many.dtb", &blob)]);
+    let output = bench.enter_untimed("xen check virtio 0:1 many.dtb");
+    assert_eq!(asked(&output), ["many.dtb"]);
+    assert!(output.contains("the limit is 512"), "{output}");
+}
