@@ -196,3 +196,34 @@ fn a_file_system_over_the_whole_disk_has_no_table() {
     let mut watch = Unwatched;
     assert!(read_table(&mut Volume::whole(&mut disk, &mut watch).unwrap()).is_ok());
 }
+
+/// A disk of 16 MiB with what `parted` makes of its commands.
+fn parted(commands: &[&str]) -> Table {
+    let folder = Folder::new();
+    let image = folder.file("disk.img", &vec![0; 16 << 20]);
+    tool("parted", &[&["-s", "-a", "none", &image], commands].concat());
+    table(folder.read("disk.img"))
+}
+
+#[test]
+fn what_parted_makes() {
+    let line = "mklabel msdos mkpart primary fat32 2048s 8191s mkpart extended 8192s 32767s mkpart logical ext4 10240s 20479s set 1 boot on";
+    let mbr = parted(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!(mbr.scheme, Scheme::Mbr);
+    let places = |table: &Table| -> Vec<(u32, u64, u64, bool)> {
+        let parts = table.partitions.iter();
+        parts
+            .map(|part| (part.number, part.start.get(), part.blocks, part.bootable))
+            .collect()
+    };
+    assert_eq!(
+        places(&mbr),
+        [(1, 2048, 6144, true), (2, 8192, 24576, false), (5, 10240, 10240, false)]
+    );
+    let line =
+        "mklabel gpt mkpart boot fat32 2048s 8191s mkpart root ext4 8192s 30000s set 1 esp on set 2 legacy_boot on";
+    let gpt = parted(&line.split(' ').collect::<Vec<_>>());
+    assert_eq!((gpt.scheme, gpt.warnings.as_slice()), (Scheme::Gpt, &[] as &[String]));
+    assert_eq!(places(&gpt), [(1, 2048, 6144, false), (2, 8192, 21809, true)]);
+    assert_eq!(gpt.partitions[0].name, "boot");
+}
