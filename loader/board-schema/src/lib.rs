@@ -1,20 +1,25 @@
 //! `board.toml` as a typed board.
 //!
 //! A board is a folder in `board-configs/`: data only. Its `board.toml` says what a device tree cannot say before it is
-//! found: where RAM begins, where the loader may run from ROM, which UART to use when all else fails. Unknown keys are errors.
+//! found: where RAM begins, where the loader may run from ROM, which UART to use when all else fails, and which tree to take
+//! where nobody hands one over. Unknown keys are errors.
 
 mod environment;
+mod memory;
+mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
 pub use environment::{
     BlockEnvironment, Device, Environment, FatEnvironment, FlashEnvironment, Interface, Kind, Volume,
 };
+pub use memory::{Bank, Load, Memory, Reserved, Rom};
+pub use tree::{Tree, TreeError};
 
 /// A board, as `board.toml` describes it. `E` is the kind of place that it keeps its environment in.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -24,31 +29,20 @@ pub struct Board<E = Environment> {
     pub description: String,
     /// Where RAM is.
     pub memory: Memory,
+    /// Memory that the loader must leave alone, beside what the device tree reserves.
+    #[serde(default)]
+    pub reserved: Vec<Reserved>,
+    /// Where the stage before puts the loader, if that is one place; absent where it asks the image, as `booti` does. The loader itself runs
+    /// anywhere.
+    pub load: Option<Load>,
     /// Where the loader may be started in place from read-only memory; absent on boards that always copy it to RAM.
     pub rom: Option<Rom>,
     /// The UART for panics and for exceptions, before and beside the one that the device tree names.
     pub early_console: EarlyConsole,
+    /// The device tree that is built into the image; absent where the stage before always hands one over.
+    pub tree: Option<Tree>,
     /// Where the environment is saved; absent on boards that cannot save it.
     pub environment: Option<E>,
-}
-
-/// What is known of RAM before a device tree is found.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Memory {
-    /// First address of RAM; a device tree is looked for here when `x0` names none.
-    pub start: u64,
-}
-
-/// Read-only memory that the loader can be started from. It then copies itself first to the first 2 MiB of RAM, behind the device tree blob
-/// if one lies there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Rom {
-    /// First address.
-    pub start: u64,
-    /// Length in bytes.
-    pub size: u64,
 }
 
 /// A UART at a fixed address.
@@ -58,7 +52,19 @@ pub struct EarlyConsole {
     /// Which kind.
     pub kind: UartKind,
     /// Address of its registers.
+    #[serde(deserialize_with = "registers")]
     pub address: u64,
+}
+
+/// The first steps have 39-bit addresses, and a console at address 0 is one that was forgotten.
+fn registers<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let address = u64::deserialize(deserializer)?;
+    if address != 0 && address.is_multiple_of(4) && address < 1 << 39 {
+        return Ok(address);
+    }
+    Err(D::Error::custom(format!(
+        "{address:#x} is no place for registers: expected a multiple of 4 below 2^39, and not 0"
+    )))
 }
 
 /// The UARTs that can serve as early console.
@@ -67,6 +73,8 @@ pub struct EarlyConsole {
 pub enum UartKind {
     /// Arm PrimeCell PL011 (DDI 0183).
     Pl011,
+    /// Cadence UART of Zynq and ZynqMP (AMD UG1085, chapter 21).
+    Cadence,
 }
 
 /// A board folder, read whole.
@@ -78,6 +86,8 @@ pub struct Folder {
     pub board: Board,
     /// `default.env`: the default environment, one `name=value` a line.
     pub environment: String,
+    /// `boot.cmd`: an example of a script for the board, if it has one.
+    pub script: Option<String>,
     /// The files that were read, for `cargo:rerun-if-changed`.
     pub files: Vec<PathBuf>,
 }
@@ -126,11 +136,27 @@ impl Folder {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
+        let mut files = vec![toml_path, env_path];
+        if let Some(Tree::File(file)) = &board.tree {
+            let file = path.join(file);
+            fs::metadata(&file).map_err(|source| BoardError::Read {
+                path: file.clone(),
+                source,
+            })?;
+            files.push(file);
+        }
+        let script_path = path.join("boot.cmd");
+        let script = if script_path.exists() {
+            Some(read(&script_path)?)
+        } else {
+            None
+        };
         Ok(Self {
             name,
             board,
             environment,
-            files: vec![toml_path, env_path],
+            script,
+            files,
         })
     }
 }
@@ -146,7 +172,7 @@ fn read(path: &Path) -> Result<String, BoardError> {
 ///
 /// # Errors
 /// [`BoardError::Parse`] with line and column; [`BoardError::Value`] if values contradict each other, such as two copies of the
-/// environment in one place.
+/// environment in one place, or banks of RAM that overlap.
 pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
     // Which keys there may be depends on one of them. What is wrong with the others is told of the typed board, with its line.
     let kind = read_toml::<Kinded>(path, text)?.environment;
@@ -155,7 +181,11 @@ pub fn parse(path: &Path, text: &str) -> Result<Board, BoardError> {
         Some(Kind::Fat) => read_toml::<Board<_>>(path, text)?.with(Environment::Fat),
         Some(Kind::Block) => read_toml::<Board<_>>(path, text)?.with(Environment::Block),
     };
-    match board.environment.as_ref().and_then(Environment::contradiction) {
+    let environment = board.environment.as_ref();
+    match environment
+        .and_then(Environment::contradiction)
+        .or_else(|| memory::contradiction(&board))
+    {
         Some(reason) => Err(BoardError::Value {
             path: path.to_owned(),
             reason,
@@ -187,8 +217,11 @@ impl<E> Board<E> {
         Board {
             description: self.description,
             memory: self.memory,
+            reserved: self.reserved,
+            load: self.load,
             rom: self.rom,
             early_console: self.early_console,
+            tree: self.tree,
             environment: self.environment.map(environment),
         }
     }
@@ -209,72 +242,4 @@ fn check_environment(path: &Path, text: &str) -> Result<(), BoardError> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::path::Path;
-
-    use super::{Environment, Folder, UartKind, parse};
-
-    pub(crate) const VIRT: &str = "description = 'd'\nmemory.start = 0x4000_0000\n\
-        rom = { start = 0, size = 0x400_0000 }\n\
-        [early-console]\nkind = 'pl011'\naddress = 0x900_0000\n";
-
-    #[test]
-    fn a_board_parses() {
-        let board = parse(Path::new("board.toml"), VIRT).unwrap();
-        assert_eq!(board.memory.start, 0x4000_0000);
-        assert_eq!(board.early_console.kind, UartKind::Pl011);
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error_with_its_line() {
-        let error = parse(Path::new("board.toml"), &VIRT.replace("address", "adress"))
-            .unwrap_err()
-            .to_string();
-        assert!(error.contains("line 6") && error.contains("adress"), "{error}");
-    }
-
-    const FLASH: &str = "[environment]\nkind = 'flash'\naddress = 0x400_0000\noffset = 0\nsize = 0x4_0000\n";
-
-    #[test]
-    fn the_environment_has_a_place() {
-        let board = |more: &str| parse(Path::new("board.toml"), &format!("{VIRT}{FLASH}{more}"));
-        let place = |more: &str| match board(more).unwrap().environment {
-            Some(Environment::Flash(flash)) => (flash.size, flash.redundant_offset, flash.backup_offset),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(place(""), (0x4_0000, None, None));
-        assert_eq!(place("redundant-offset = 7\n"), (0x4_0000, Some(7), None));
-        assert_eq!(place("backup-offset = 7\n"), (0x4_0000, None, Some(7)));
-        let two = board("redundant-offset = 7\nbackup-offset = 8\n")
-            .unwrap_err()
-            .to_string();
-        assert_eq!(
-            two,
-            "board.toml: environment has redundant-offset and backup-offset; there is one second copy"
-        );
-        let unknown = board("offest = 7\n").unwrap_err().to_string();
-        assert!(
-            unknown.contains("line 12, column 1\n") && unknown.contains("offest"),
-            "{unknown}"
-        );
-        let kind = parse(
-            Path::new("board.toml"),
-            &format!("{VIRT}[environment]\nkind = 'tape'\n"),
-        );
-        assert!(kind.unwrap_err().to_string().contains("tape"));
-    }
-
-    #[test]
-    fn every_board_in_the_tree_reads() {
-        let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../board-configs");
-        let mut count = 0;
-        for entry in std::fs::read_dir(boards).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                Folder::read(&path).unwrap();
-                count += 1;
-            }
-        }
-        assert!(count > 0);
-    }
-}
+pub(crate) mod tests;

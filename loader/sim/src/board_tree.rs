@@ -75,6 +75,7 @@ fn interrupt_controller(tree: &mut Tree) -> Result<(), TreeError> {
 fn uart(tree: &mut Tree, board: &Board) -> Result<(), TreeError> {
     let compatible = match board.early_console.kind {
         UartKind::Pl011 => ["arm,pl011", "arm,primecell"],
+        UartKind::Cadence => ["xlnx,zynqmp-uart", "cdns,uart-r1p12"],
     };
     let address = board.early_console.address;
     let clock = tree.add(tree.root(), "uart-clock")?;
