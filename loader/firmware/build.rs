@@ -15,7 +15,8 @@ fn main() {
         Err(error) => panic!("{error}"),
     };
     let out = env::var("OUT_DIR").expect("cargo sets OUT_DIR");
-    fs::write(Path::new(&out).join("board.rs"), constants(&folder)).expect("OUT_DIR is writable");
+    let text = constants(&folder) + &built_in_tree(&folder);
+    fs::write(Path::new(&out).join("board.rs"), text).expect("OUT_DIR is writable");
     for file in &folder.files {
         println!("cargo:rerun-if-changed={}", file.display());
     }
@@ -82,9 +83,34 @@ fn constants(folder: &Folder) -> String {
         "usize",
         format!("{:#x}", board.early_console.address),
     );
-    match board.early_console.kind {
-        UartKind::Pl011 => text.push_str("pub(crate) use crate::early_console::pl011 as early_uart;\n"),
-    }
+    constant(
+        "Banks of RAM, first address and length, for trees that leave them out.",
+        "BANKS",
+        "&[(u64, u64)]",
+        list(
+            board
+                .memory
+                .bank
+                .iter()
+                .map(|bank| format!("({:#x}, {:#x})", bank.start, bank.size)),
+        ),
+    );
+    constant(
+        "What the loader leaves alone beside what the tree reserves: first address, length, whose it is.",
+        "RESERVED",
+        "&[(u64, u64, &str)]",
+        list(
+            board
+                .reserved
+                .iter()
+                .map(|part| format!("({:#x}, {:#x}, {:?})", part.address, part.size, part.name)),
+        ),
+    );
+    let uart = match board.early_console.kind {
+        UartKind::Pl011 => "pl011",
+        UartKind::Cadence => "cadence",
+    };
+    text.push_str(&format!("pub(crate) use crate::early_console::{uart} as early_uart;\n"));
     writeln!(
         text,
         "/// Where the environment is saved.\n\
@@ -96,6 +122,36 @@ fn constants(folder: &Folder) -> String {
     )
     .expect("a String takes all");
     text
+}
+
+fn list(items: impl Iterator<Item = String>) -> String {
+    format!("&[{}]", items.collect::<Vec<_>>().join(", "))
+}
+
+/// The constant that holds the built-in device tree: the file that `SLIPWAY_TREE` names, which `scripts/build` has made of what the board's
+/// folder says.
+fn built_in_tree(folder: &Folder) -> String {
+    println!("cargo:rerun-if-env-changed=SLIPWAY_TREE");
+    let given = env::var("SLIPWAY_TREE").ok().filter(|_| folder.board.tree.is_some());
+    if given.is_none() && folder.board.tree.is_some() {
+        println!(
+            "cargo:warning=this image is without the built-in device tree of {}: scripts/build puts it in",
+            folder.name
+        );
+    }
+    const TREE: &str = "/// The built-in device tree.\npub(crate) static TREE: Option<&[u8]>";
+    match given {
+        None => format!("{TREE} = None;\n"),
+        Some(path) => {
+            println!("cargo:rerun-if-changed={path}");
+            // Trees begin at multiples of 8 (DT spec 5).
+            format!(
+                "#[repr(C, align(8))]\nstruct Aligned<T: ?Sized>(T);\n\
+                 static BLOB: &Aligned<[u8]> = &Aligned(*include_bytes!({path:?}));\n\
+                 {TREE} = Some(&BLOB.0);\n"
+            )
+        }
+    }
 }
 
 /// The expression for a `loader_core::env::Place`.

@@ -108,8 +108,11 @@ fn memory(ram: &RamMap, layout: &Layout) -> Memory {
     // SAFETY: the final map is active; all Rust objects are in the loader's region (the tree's blob is not used any more once
     // `run` has parsed it); called once.
     let physical = unsafe { PhysicalRam::new(ram, layout) };
-    let mut memory = Memory::new(Box::new(physical), &ram.banks);
+    let mut memory = Memory::new(Box::new(physical), &ram.whole_banks());
     memory.reserve(layout.region(), "the loader");
+    if let Some(page) = ram.page_zero {
+        memory.reserve(page, "page 0, which is never mapped");
+    }
     for reserved in &ram.reserved {
         memory.reserve(reserved.region, &reserved.owner);
     }

@@ -16,11 +16,14 @@ const FDT_MAGIC: u32 = 0xd00d_feed;
 const FDT_LIMIT: usize = 2 << 20;
 /// One block of the early map.
 const GIB: u64 = 1 << 30;
+/// One block of the early console's gibibyte there.
+const SMALL_BLOCK: u64 = 2 << 20;
 /// A block of normal write-back memory, inner shareable, as `entry.s` makes them.
 const NORMAL_BLOCK: u64 = 0x705;
 
 unsafe extern "C" {
     static early_table: u8;
+    static early_uart_table: u8;
 }
 
 /// What `entry.s` needs to move the image, in two registers.
@@ -40,16 +43,14 @@ extern "C" fn early_main(x0: usize, base: u64, heap: usize, end: usize) -> Desti
             .lock()
             .init(core::ptr::with_exposed_provenance_mut(heap), end - heap)
     };
-    let Some(blob) = blob_at(x0).or_else(|| blob_at(board::RAM_START as usize)) else {
-        panic!(
-            "no device tree: x0 is {x0:#x} and neither that nor the start of RAM, {:#x}, holds one",
-            board::RAM_START
-        );
-    };
+    let blob = find_blob(x0);
     let own = Region::from_bounds(PhysAddr(base), PhysAddr(end as u64));
     let tree = Region::new(PhysAddr(blob.as_ptr().addr() as u64), blob.len() as u64);
-    // The early map has the early console's gibibyte as device memory: the loader must not come to lie there.
-    let uart = Region::new(PhysAddr(board::EARLY_UART as u64 / GIB * GIB), GIB);
+    // The early map has it as device memory: the loader must not come to lie there.
+    let uart = Region::new(
+        PhysAddr(board::EARLY_UART as u64 / SMALL_BLOCK * SMALL_BLOCK),
+        SMALL_BLOCK,
+    );
     let obstacles =
         [own, tree, uart].map(|region| region.unwrap_or_else(|| panic!("the image or the tree wraps around")));
     let map = match Tree::parse(blob) {
@@ -61,12 +62,34 @@ extern "C" fn early_main(x0: usize, base: u64, heap: usize, end: usize) -> Desti
     };
     show(place);
     Destination {
-        device_tree: blob.as_ptr().addr(),
+        device_tree: in_final_place(blob, base, place),
         base: place.start().get(),
     }
 }
 
-/// The blob at `address`, if one is there.
+/// The blob that `x0` names, else that at the start of RAM, else the one that is built in.
+fn find_blob(x0: usize) -> &'static [u8] {
+    let handed_over = blob_at(x0).or_else(|| blob_at(board::RAM_START as usize));
+    handed_over.or(board::TREE).unwrap_or_else(|| {
+        panic!(
+            "no device tree: x0 is {x0:#x} and neither that nor the start of RAM, {:#x}, holds one; none is built in",
+            board::RAM_START
+        )
+    })
+}
+
+/// Where the blob is once the image has moved: one that is built in goes with it.
+fn in_final_place(blob: &[u8], base: u64, place: Region) -> usize {
+    let address = blob.as_ptr().addr();
+    let is_built_in = board::TREE.is_some_and(|built_in| core::ptr::eq(built_in, blob));
+    if is_built_in {
+        address - base as usize + place.start().get() as usize
+    } else {
+        address
+    }
+}
+
+/// The blob at `address`, if one is there. None is at address 0: stages that hand no tree over leave 0 in `x0`.
 pub(crate) fn blob_at(address: usize) -> Option<&'static [u8]> {
     // The early map is of 39 bits; an odd pointer is not a tree (DT spec 5: 8-byte aligned).
     if address == 0 || !address.is_multiple_of(8) || address >> 39 != 0 {
@@ -84,17 +107,21 @@ pub(crate) fn blob_at(address: usize) -> Option<&'static [u8]> {
     Some(unsafe { core::slice::from_raw_parts(header.cast(), len) })
 }
 
-/// Adds the gibibytes of `place` to the early map as normal memory. They were either shown so already or not at all, so no
-/// break-before-make is needed.
+/// Adds `place` to the early map as normal memory. Its blocks were either shown so already or not at all, so no break-before-make is
+/// needed.
 fn show(place: Region) {
-    let last = place.end().get() - 1;
-    for index in place.start().get() / GIB..=last / GIB {
-        let slot = (&raw const early_table)
-            .cast::<u64>()
-            .cast_mut()
-            .wrapping_add(index as usize);
-        // SAFETY: `RamMap::place` gives RAM below 512 GiB only, which is what the table covers; only this code writes it.
-        unsafe { slot.write_volatile(NORMAL_BLOCK | (index * GIB)) };
+    let uart = board::EARLY_UART as u64 / GIB;
+    let blocks = place.start().get() / SMALL_BLOCK..=(place.end().get() - 1) / SMALL_BLOCK;
+    for address in blocks.map(|block| block * SMALL_BLOCK) {
+        let gibibyte = address / GIB;
+        let (table, index, start) = if gibibyte == uart {
+            (&raw const early_uart_table, address % GIB / SMALL_BLOCK, address)
+        } else {
+            (&raw const early_table, gibibyte, gibibyte * GIB)
+        };
+        let slot = table.cast::<u64>().cast_mut().wrapping_add(index as usize);
+        // SAFETY: `RamMap::place` gives RAM below 512 GiB only, which is what the tables cover; only this code writes them.
+        unsafe { slot.write_volatile(NORMAL_BLOCK | start) };
     }
     // SAFETY: a barrier; the table walk must see the new entries before the move.
     unsafe { core::arch::asm!("dsb sy", "isb", options(nostack, preserves_flags)) };

@@ -264,9 +264,10 @@ settle_image:
 5:  msr     vbar_el1, x0
     ret
 
-// Turns MMU and caches on over a map of 1 GiB blocks (39-bit addresses, level 1): normal memory for the gibibytes of the
-// image, of the start of RAM and of the device tree; device memory for the early console; nothing else, so that early_main
-// can add the gibibyte of the final place without break-before-make.
+// Turns MMU and caches on over a map of 1 GiB blocks (39-bit addresses, level 1): normal memory for the gibibytes of the image, of the
+// start of RAM and of the device tree; nothing else, so that early_main can add the gibibyte of the final place without
+// break-before-make. The gibibyte of the early console has 2 MiB blocks (level 2), for there may be RAM in it as well: device memory for
+// the one with the registers, normal memory for what the image and the tree need.
 early_mmu_on:
     mov     x6, x30
     // Lines that were written with the caches off must not be shadowed by stale ones.
@@ -279,6 +280,7 @@ early_mmu_on:
     dsb     sy
 
     adrp    x0, early_table
+    adrp    x8, early_uart_table
     mov     x2, #0x401              // device nGnRnE, access flag, block
     orr     x2, x2, #(1 << 54)      // execute never
     mrs     x1, currentel
@@ -286,22 +288,22 @@ early_mmu_on:
     b.ne    5f
     orr     x2, x2, #(1 << 53)      // at EL1 that is two bits
 5:
-    ldr     x1, =({EARLY_UART})
-    lsr     x1, x1, #30
-    orr     x3, x2, x1, lsl #30
-    str     x3, [x0, x1, lsl #3]
+    ldr     x5, =({EARLY_UART})
+    lsr     x9, x5, #30             // the gibibyte with small blocks
+    orr     x3, x8, #3              // table
+    str     x3, [x0, x9, lsl #3]
+    mov     x7, x5
+    bl      show
     mov     x2, #0x705              // normal write-back, inner shareable, access flag, block
-    lsr     x1, x20, #30
-    orr     x3, x2, x1, lsl #30
-    str     x3, [x0, x1, lsl #3]
-    ldr     x1, =({RAM_START})
-    lsr     x1, x1, #30
-    orr     x3, x2, x1, lsl #30
-    str     x3, [x0, x1, lsl #3]
-    mov     x5, x19                 // the tree, whose 2 MiB may reach into the next gibibyte
-    bl      show_tree
-    add     x5, x19, #0x1ff000
-    bl      show_tree
+    mov     x5, x20
+    sub     x7, x24, #1
+    bl      show
+    ldr     x5, =({RAM_START})
+    add     x7, x5, #0x1ff000
+    bl      show
+    mov     x5, x19                 // the tree, whose 2 MiB may reach into the next block
+    add     x7, x5, #0x1ff000
+    bl      show
     dsb     sy
 
     mov     x1, #0xff00             // MAIR: 0 device nGnRnE, 1 normal write-back
@@ -353,17 +355,31 @@ early_mmu_on:
     isb
     ret     x6
 
-// Shows the gibibyte of x5 in the table at x0 as x2 says, unless it is beyond the table or shown already: x0 of a raw entry
-// may be anything.
-show_tree:
+// Shows x5 to x7 in the tables at x0 and x8 as x2 says, but for what is beyond the tables or shown already: x0 of a raw entry may be
+// anything. x9 is the gibibyte that the table at x8 is for.
+show:
     lsr     x1, x5, #30
     cmp     x1, #512
-    b.hs    1f
+    b.hs    3f
+    cmp     x1, x9
+    b.eq    1f
     ldr     x4, [x0, x1, lsl #3]
-    cbnz    x4, 1f
+    cbnz    x4, 2f
     orr     x3, x2, x1, lsl #30
     str     x3, [x0, x1, lsl #3]
-1:  ret
+    b       2f
+1:  ubfx    x1, x5, #21, #9
+    ldr     x4, [x8, x1, lsl #3]
+    cbnz    x4, 2f
+    lsr     x3, x5, #21
+    orr     x3, x2, x3, lsl #21
+    str     x3, [x8, x1, lsl #3]
+2:  lsr     x5, x5, #21             // the next 2 MiB
+    add     x5, x5, #1
+    lsl     x5, x5, #21
+    cmp     x5, x7
+    b.ls    show
+3:  ret
 
 // fn switch_map(root: u64, protection: u64): loads a translation table, with SCTLR_ELx.WXN as in `protection`. MMU off in between,
 // since block sizes change (break-before-make, Arm ARM D8.16); the code is identity-mapped in both maps and touches no memory
@@ -450,4 +466,7 @@ jump:
     .balign 4096
     .global early_table
 early_table:
+    .skip   4096
+    .global early_uart_table
+early_uart_table:
     .skip   4096

@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use hal::{PhysAddr, Region};
 use loader_core::devicetree::Tree;
 
+use crate::board;
+
 const PAGE: u64 = 4096;
 /// The final map has 48-bit addresses.
 const LIMIT: u64 = 1 << 48;
@@ -28,21 +30,53 @@ pub(crate) struct Reserved {
 pub(crate) struct RamMap {
     /// Banks by address, in whole pages; no two touch, and none holds page 0.
     pub(crate) banks: Vec<Region>,
-    /// `/reserved-memory` nodes, `/memreserve/` entries and a ramdisk left by the previous stage.
+    /// `/reserved-memory` nodes, `/memreserve/` entries, a ramdisk left by the previous stage, and what the board's folder reserves.
     pub(crate) reserved: Vec<Reserved>,
+    /// Page 0, if it is RAM: no file goes there, but it is no lie of a tree that RAM begins there.
+    pub(crate) page_zero: Option<Region>,
 }
 
 impl RamMap {
     /// Reads the map from `tree`; the error is a sentence.
     pub(crate) fn read(tree: &Tree) -> Result<Self, String> {
-        let memory = tree.memory().map_err(|error| error.to_string())?;
+        let described = tree.memory().map_err(|error| error.to_string())?;
+        let memory = if described.is_empty() { board::BANKS } else { &described };
+        let memory: Vec<Region> = memory.iter().filter_map(|(start, len)| region(*start, *len)).collect();
+        if memory.is_empty() {
+            return Err(String::from(
+                "its /memory has no size, which firmware fills in as a rule: hand over the tree of the firmware before, give \
+                 /memory a reg, or write [[memory.bank]] into the board's board.toml",
+            ));
+        }
+        let first_page = region(0, PAGE);
+        let page_zero = first_page.filter(|page| memory.iter().any(|bank| bank.covers(*page)));
         let mut map = Self {
-            banks: whole_pages(memory.iter().filter_map(|(start, len)| region(*start, *len)).collect()),
+            banks: whole_pages(memory),
             reserved: Vec::new(),
+            page_zero,
         };
         map.read_reserved(tree)?;
         map.read_initrd(tree);
+        map.reserved
+            .extend(board::RESERVED.iter().filter_map(|(start, len, owner)| {
+                Some(Reserved {
+                    region: region(*start, *len)?,
+                    owner: String::from(*owner),
+                    no_map: false,
+                })
+            }));
         Ok(map)
+    }
+
+    /// The banks as people know them, page 0 included.
+    pub(crate) fn whole_banks(&self) -> Vec<Region> {
+        let mut banks = self.banks.clone();
+        if let (Some(page), Some(first)) = (self.page_zero, banks.first_mut())
+            && first.start() == page.end()
+        {
+            *first = Region::from_bounds(page.start(), first.end()).unwrap_or(*first);
+        }
+        banks
     }
 
     fn read_reserved(&mut self, tree: &Tree) -> Result<(), String> {
