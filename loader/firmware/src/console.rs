@@ -4,32 +4,72 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use core::ptr::NonNull;
 
-use devices::uart::pl011::{self, PL011Registers, Pl011, UniqueMmioPointer};
-use hal::{Clock, Console};
+use devices::uart::cadence::CadenceUart;
+use devices::uart::ns16550::{self, Ns16550};
+use devices::uart::pl011::{PL011Registers, Pl011, UniqueMmioPointer};
+use devices::uart::{self, Kind};
+use hal::{Clock, Console, PhysAddr, Region, Registers};
 use loader_core::devicetree::{NodeId, Tree};
 
 use crate::board;
+use crate::mmio::Mmio;
+
+/// What the board's early console has of registers at most.
+const EARLY_LEN: u64 = 0x1000;
 
 /// The UART of `/chosen/stdout-path`, else the first that there is a driver for, else the board's early console.
 pub(crate) fn open(tree: &Tree, clock: Rc<dyn Clock>) -> Box<dyn Console> {
-    let named = tree
-        .stdout_path()
-        .map(|(node, _)| node)
-        .filter(|node| is_pl011(tree, *node));
-    let node = named.or_else(|| tree.nodes().find(|node| is_pl011(tree, *node)));
-    let registers = node.and_then(|node| tree.device(node).reg.first().copied());
-    let address = registers.map_or(board::EARLY_UART, |region| region.start().get() as usize);
-    let address = NonNull::new(core::ptr::without_provenance_mut::<PL011Registers>(address))
-        .unwrap_or_else(|| panic!("the console's UART is at address 0"));
-    // SAFETY: the tree (or the board's folder) says that a PL011 is here; the final map shows it as device memory. Besides this
-    // driver only the early console writes to it, when a panic has ended everything else.
+    let named = tree.stdout_path().map(|(node, _)| node);
+    let mut nodes = named.into_iter().chain(tree.nodes());
+    nodes
+        .find_map(|node| open_node(tree, node, &clock))
+        .unwrap_or_else(|| early(clock))
+}
+
+/// The node's UART, if it is enabled, there is a driver, and its registers are where they can be.
+fn open_node(tree: &Tree, node: NodeId, clock: &Rc<dyn Clock>) -> Option<Box<dyn Console>> {
+    let kind = uart::kind(|name| tree.compatible(node, name)).filter(|_| tree.is_enabled(node))?;
+    let region = tree.device(node).reg.first().copied()?;
+    if region.start().get() == 0 {
+        return None;
+    }
+    let clock = Rc::clone(clock);
+    Some(match kind {
+        Kind::Cadence => Box::new(CadenceUart::new(registers(region), clock)),
+        Kind::Ns16550 => Box::new(Ns16550::new(registers(region), ns16550_layout(tree, node)?, clock)),
+        Kind::Pl011 => pl011(region, clock_frequency(tree, node), clock),
+    })
+}
+
+/// The board's early console, whose line is as the previous stage left it.
+fn early(clock: Rc<dyn Clock>) -> Box<dyn Console> {
+    let region = Region::new(PhysAddr(board::EARLY_UART as u64), EARLY_LEN)
+        .unwrap_or_else(|| panic!("the early console's registers at {:#x} wrap around", board::EARLY_UART));
+    match board::early_uart::KIND {
+        Kind::Cadence => Box::new(CadenceUart::new(registers(region), clock)),
+        Kind::Ns16550 => Box::new(Ns16550::new(registers(region), ns16550::Layout::MINI_UART, clock)),
+        Kind::Pl011 => pl011(region, None, clock),
+    }
+}
+
+fn ns16550_layout(tree: &Tree, node: NodeId) -> Option<ns16550::Layout> {
+    let is_named = |name: &str| tree.compatible(node, name);
+    ns16550::Layout::new(is_named, tree.u32(node, "reg-shift"), tree.u32(node, "reg-io-width"))
+}
+
+fn pl011(region: Region, hertz: Option<u32>, clock: Rc<dyn Clock>) -> Box<dyn Console> {
+    let address = core::ptr::without_provenance_mut::<PL011Registers>(region.start().get() as usize);
+    let address = NonNull::new(address).unwrap_or_else(|| panic!("the console's UART is at address 0"));
+    // SAFETY: as in `registers`.
     let registers = unsafe { UniqueMmioPointer::new(address) };
-    let hertz = node.and_then(|node| clock_frequency(tree, node));
     Box::new(Pl011::new(registers, hertz, clock))
 }
 
-fn is_pl011(tree: &Tree, node: NodeId) -> bool {
-    tree.is_enabled(node) && pl011::COMPATIBLE.iter().any(|name| tree.compatible(node, name))
+/// The registers of the one UART that is used.
+fn registers(region: Region) -> Box<dyn Registers> {
+    // SAFETY: the tree (or the board's folder) says that a UART is here; the final map shows it as device memory. Besides the
+    // console's driver only the early console writes to it, when a panic has ended everything else.
+    Box::new(unsafe { Mmio::new(region) })
 }
 
 /// The frequency of the node's first clock, if that is a fixed one (`fixed-clock` binding).
