@@ -109,6 +109,7 @@ fn constants(folder: &Folder) -> String {
     let uart = match board.early_console.kind {
         UartKind::Pl011 => "pl011",
         UartKind::Cadence => "cadence",
+        UartKind::MiniUart => "mini_uart",
     };
     text.push_str(&format!("pub(crate) use crate::early_console::{uart} as early_uart;\n"));
     writeln!(

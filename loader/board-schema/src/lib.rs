@@ -75,6 +75,8 @@ pub enum UartKind {
     Pl011,
     /// Cadence UART of Zynq and ZynqMP (AMD UG1085, chapter 21).
     Cadence,
+    /// The Raspberry Pi's mini-UART (BCM2711 ARM Peripherals, section 2.2).
+    MiniUart,
 }
 
 /// A board folder, read whole.

@@ -73,9 +73,10 @@ fn interrupt_controller(tree: &mut Tree) -> Result<(), TreeError> {
 }
 
 fn uart(tree: &mut Tree, board: &Board) -> Result<(), TreeError> {
-    let compatible = match board.early_console.kind {
-        UartKind::Pl011 => ["arm,pl011", "arm,primecell"],
-        UartKind::Cadence => ["xlnx,zynqmp-uart", "cdns,uart-r1p12"],
+    let compatible: &[&str] = match board.early_console.kind {
+        UartKind::Pl011 => &["arm,pl011", "arm,primecell"],
+        UartKind::Cadence => &["xlnx,zynqmp-uart", "cdns,uart-r1p12"],
+        UartKind::MiniUart => &["brcm,bcm2835-aux-uart"],
     };
     let address = board.early_console.address;
     let clock = tree.add(tree.root(), "uart-clock")?;
@@ -85,7 +86,7 @@ fn uart(tree: &mut Tree, board: &Board) -> Result<(), TreeError> {
     tree.set_u32(clock, "phandle", UART_CLOCK)?;
     let name = format!("serial@{address:x}");
     let uart = tree.add(tree.root(), &name)?;
-    tree.set_strings(uart, "compatible", &compatible)?;
+    tree.set_strings(uart, "compatible", compatible)?;
     tree.set(uart, "interrupts", &cells(&[0, 1, 4]))?;
     tree.set(uart, "clocks", &cells(&[UART_CLOCK; 2]))?;
     tree.set_strings(uart, "clock-names", &["uartclk", "apb_pclk"])?;
