@@ -108,6 +108,11 @@ pub trait BlockDevice {
     /// What commands call it.
     fn interface(&self) -> BlockInterface;
 
+    /// The number that the machine's description gives it among those of its interface; `None` if it takes the next that is free.
+    fn number(&self) -> Option<u32> {
+        None
+    }
+
     /// What is in it, as [`BlockDevice::rescan`] last found it; `None` before, and if there is nothing.
     fn medium(&self) -> Option<&Medium>;
 

@@ -31,6 +31,8 @@ pub struct NodeInfo {
 /// How a board has wired a card slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MmcSlot {
+    /// The number that `/aliases` gives it, as in `mmc0`.
+    pub number: Option<u32>,
     /// `bus-width`: data lines.
     pub bus_width: Option<u32>,
     /// `max-frequency`, in Hz.

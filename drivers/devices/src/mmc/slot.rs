@@ -29,6 +29,7 @@ const STATUS_PAUSE: Duration = Duration::from_millis(1);
 /// A slot and what is in it.
 pub struct Slot {
     name: String,
+    number: Option<u32>,
     host: Box<dyn Host>,
     streaming: Rc<dyn StreamingDma>,
     buffer: Option<Box<dyn DmaMemory>>,
@@ -40,11 +41,12 @@ pub struct Slot {
 type Failed = (BlockIdx, Fault);
 
 impl Slot {
-    /// The slot behind `host`, called `name`. Nobody has looked into it yet.
-    pub(super) fn new(name: String, host: Box<dyn Host>, platform: &dyn Platform) -> Self {
+    /// The slot behind `host`, called `name`, which the machine's description gives that number. Nobody has looked into it yet.
+    pub(super) fn new((name, number): (String, Option<u32>), host: Box<dyn Host>, platform: &dyn Platform) -> Self {
         let dma = host.abilities().dma;
         Self {
             name,
+            number,
             host,
             streaming: platform.streaming(),
             // Without it, words go one by one.
@@ -279,6 +281,10 @@ impl BlockDevice for Slot {
 
     fn interface(&self) -> BlockInterface {
         BlockInterface::Mmc
+    }
+
+    fn number(&self) -> Option<u32> {
+        self.number
     }
 
     fn medium(&self) -> Option<&Medium> {

@@ -31,6 +31,7 @@ pub struct FakeDisk {
     left: Rc<Cell<Option<u64>>>,
     medium: Option<Medium>,
     interface: BlockInterface,
+    number: Option<u32>,
 }
 
 impl FakeDisk {
@@ -52,6 +53,7 @@ impl FakeDisk {
             left: Rc::default(),
             medium: Some(medium),
             interface: BlockInterface::Virtio,
+            number: None,
         }
     }
 
@@ -65,6 +67,13 @@ impl FakeDisk {
     #[must_use]
     pub fn as_card(mut self) -> Self {
         self.interface = BlockInterface::Mmc;
+        self
+    }
+
+    /// The same with a number of its own.
+    #[must_use]
+    pub fn numbered(mut self, number: u32) -> Self {
+        self.number = Some(number);
         self
     }
 
@@ -132,6 +141,10 @@ impl BlockDevice for FakeDisk {
 
     fn interface(&self) -> BlockInterface {
         self.interface
+    }
+
+    fn number(&self) -> Option<u32> {
+        self.number
     }
 
     fn medium(&self) -> Option<&Medium> {

@@ -57,14 +57,14 @@ mod tests {
         bench.dialogue(
             "\
 => blkcache show
-virtio 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
+virtio 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 => read virtio 0:0 40200000 0 10; write virtio 0:0 40200000 8 4; write virtio 0:0 40200000 0 1; blkcache show
+mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 virtio 0: 1 reads of 16 blocks, 2 writes of 5 blocks
-mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 => blkcache show
-virtio 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
+virtio 0: 0 reads of 0 blocks, 0 writes of 0 blocks
 => blkcache configure 8 20; echo $?
 0
 => blkcache configure x 20; echo $?
@@ -85,8 +85,8 @@ mmc 0: 0 reads of 0 blocks, 0 writes of 0 blocks
         bench.dialogue(
             "\
 => read virtio 1:0 40200000 0 3; read mmc 0:0 40200000 0 2; write virtio 0:0 40200000 0 1; blkcache show
-virtio 0: 0 reads of 0 blocks, 1 writes of 1 blocks
 mmc 0: 1 reads of 2 blocks, 0 writes of 0 blocks
+virtio 0: 0 reads of 0 blocks, 1 writes of 1 blocks
 virtio 1: 1 reads of 3 blocks, 0 writes of 0 blocks
 ",
         );

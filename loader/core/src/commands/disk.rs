@@ -56,7 +56,7 @@ impl Selector {
         let known = known.ok_or_else(|| failed(interface, &text, &bad, "the interfaces are mmc and virtio"))?;
         let number =
             number(device).ok_or_else(|| failed(interface, &text, &bad, "the device is no hexadecimal number"))?;
-        if number >= context.storage.count(known) {
+        if !context.storage.has(known, number) {
             return Err(failed(interface, &text, &bad, &context.storage.there_are(known)));
         }
         if hardware != "0" {

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use hal::BlockDevice;
 use hal::block::BlockInterface;
@@ -89,7 +90,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
 }
 
 fn list_all(context: &mut Context) -> CommandResult {
-    for number in 0..context.storage.count(MMC) {
+    let numbers: Vec<u32> = context.storage.numbers(MMC).collect();
+    for number in numbers {
         if let Some(device) = context.storage.device(MMC, number) {
             let (name, kind) = (String::from(device.name()), kind(device));
             let kind = kind.map_or(String::new(), |kind| format!(" ({kind})"));
@@ -108,7 +110,7 @@ fn kind(device: &dyn BlockDevice) -> Option<&'static str> {
 
 fn choose(context: &mut Context, word: &str) -> CommandResult {
     let number = u32::try_from(context.hexadecimal(word)?).unwrap_or(u32::MAX);
-    if number >= context.storage.count(MMC) {
+    if !context.storage.has(MMC, number) {
         let there = context.storage.there_are(MMC);
         return Err(CommandError::Failed(format!(
             "MMC Device {word} not found\nno mmc device at slot {word}: {there}"

@@ -1,6 +1,7 @@
 //! `virtio`: virtio block devices.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use hal::block::BlockInterface;
 
@@ -54,7 +55,7 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
             Ok(Status::Success)
         }
         [part] if part == "part" => {
-            for number in 0..context.storage.count(VIRTIO) {
+            for number in numbers(context) {
                 partitions::print(context, VIRTIO, number)?;
             }
             Ok(Status::Success)
@@ -74,6 +75,10 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     }
 }
 
+fn numbers(context: &Context) -> Vec<u32> {
+    context.storage.numbers(VIRTIO).collect()
+}
+
 /// Whether the word is `device`, or begins like it as `dev` does.
 fn is_device(word: &str) -> bool {
     word.len() >= 3 && "device".starts_with(word)
@@ -82,7 +87,7 @@ fn is_device(word: &str) -> bool {
 fn number_of(context: &mut Context, word: &str) -> Result<u32, CommandError> {
     let number = context.hexadecimal(word)?;
     let number = u32::try_from(number).ok();
-    let known = number.filter(|number| *number < context.storage.count(VIRTIO));
+    let known = number.filter(|number| context.storage.has(VIRTIO, *number));
     known.ok_or_else(|| {
         let there = context.storage.there_are(VIRTIO);
         CommandError::Failed(format!("\nDevice {word}: unknown device: {there}"))
@@ -96,7 +101,7 @@ fn show(context: &mut Context, number: u32) -> CommandResult {
 }
 
 fn info_of_all(context: &mut Context) -> CommandResult {
-    for number in 0..context.storage.count(VIRTIO) {
+    for number in numbers(context) {
         let text = disk::description(context, VIRTIO, number)?;
         context.say(format_args!("Device {number:x}: {text}"));
     }

@@ -1,12 +1,16 @@
 //! Device nodes as drivers' probes want them: registers at CPU addresses, PCI windows.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::vec::Vec;
 
 use hal::node::{MmcSlot, PciRange, PciSpace};
 use hal::{NodeInfo, PhysAddr, Region};
 
 use super::{NodeId, Tree};
+
+/// Aliases `mmc0` to this one's predecessor are looked for.
+const MAX_CARDS: u32 = 16;
 
 /// One entry of a bus node's `ranges` (Devicetree Specification, section 2.3.8).
 struct Range<'a> {
@@ -21,12 +25,24 @@ impl Tree {
     #[must_use]
     pub fn devices(&self) -> Vec<NodeInfo> {
         let is_device = |id: &NodeId| self.property(*id, "compatible").is_some() && self.is_enabled(*id);
-        self.nodes().filter(is_device).map(|id| self.device(id)).collect()
+        let numbers = self.card_numbers();
+        let devices = self.nodes().filter(is_device);
+        devices.map(|id| self.numbered_device(id, &numbers)).collect()
     }
 
     /// One node as a device.
     #[must_use]
     pub fn device(&self, id: NodeId) -> NodeInfo {
+        self.numbered_device(id, &self.card_numbers())
+    }
+
+    /// The nodes that `/aliases` calls `mmc0`, `mmc1` and so on.
+    fn card_numbers(&self) -> Vec<(NodeId, u32)> {
+        let named = |number| Some((self.find(self.alias(&format!("mmc{number}"))?)?, number));
+        (0..MAX_CARDS).filter_map(named).collect()
+    }
+
+    fn numbered_device(&self, id: NodeId, numbers: &[(NodeId, u32)]) -> NodeInfo {
         NodeInfo {
             path: self.path(id),
             compatible: self.strings(id, "compatible").map(ToOwned::to_owned).collect(),
@@ -40,7 +56,7 @@ impl Tree {
             bank_width: self.u32(id, "bank-width"),
             dma_coherent: self.is_coherent(id),
             clock_frequency: self.u32(id, "clock-frequency"),
-            mmc: self.mmc_slot(id),
+            mmc: self.mmc_slot(id, numbers),
         }
     }
 
@@ -50,9 +66,10 @@ impl Tree {
         nodes.any(|id| self.property(id, "dma-coherent").is_some())
     }
 
-    fn mmc_slot(&self, id: NodeId) -> MmcSlot {
+    fn mmc_slot(&self, id: NodeId, numbers: &[(NodeId, u32)]) -> MmcSlot {
         let has = |name| self.property(id, name).is_some();
         MmcSlot {
+            number: numbers.iter().find(|(node, _)| *node == id).map(|(_, number)| *number),
             bus_width: self.u32(id, "bus-width"),
             max_frequency: self.u32(id, "max-frequency"),
             non_removable: has("non-removable"),
@@ -231,11 +248,17 @@ mod tests {
         tree.set_u32(slot, "max-frequency", 50_000_000).unwrap();
         tree.set_u32(slot, "clock-frequency", 100_000_000).unwrap();
         tree.set(slot, "non-removable", &[]).unwrap();
+        let aliases = tree.add(tree.root(), "aliases").unwrap();
+        // An alias holds a full path, and one that leads nowhere is none.
+        for (alias, path) in [("mmc1", "/mmc@ff160000"), ("mmc2", "/mmc@ff170000"), ("mmc3", "mmc2")] {
+            tree.set_strings(aliases, alias, &[path]).unwrap();
+        }
         tree.set(slot, "cd-gpios", &cells(&[1, 45, 1])).unwrap();
         tree.set(slot, "wp-inverted", &[]).unwrap();
         let info = tree.device(slot);
         assert_eq!(info.clock_frequency, Some(100_000_000));
         let expected = MmcSlot {
+            number: Some(2),
             bus_width: Some(4),
             max_frequency: Some(50_000_000),
             non_removable: true,

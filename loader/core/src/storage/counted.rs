@@ -52,6 +52,10 @@ impl BlockDevice for Counted {
         self.device.interface()
     }
 
+    fn number(&self) -> Option<u32> {
+        self.device.number()
+    }
+
     fn medium(&self) -> Option<&Medium> {
         self.device.medium()
     }

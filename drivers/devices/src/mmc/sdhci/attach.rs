@@ -71,7 +71,7 @@ pub fn open_node(node: &NodeInfo, quirks: Quirks, platform: &dyn Platform) -> Re
     let controller = Sdhci::open(*region.ok_or(missing)?, node, quirks, platform)?;
     let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
     let name = name.map_or_else(|| String::from("sdhci"), String::from);
-    Ok(slot(name, controller, platform))
+    Ok(slot((name, node.mmc.number), controller, platform))
 }
 
 /// The slot behind a PCI function, the one of number `number`.
@@ -84,5 +84,5 @@ pub fn open_pci(number: usize, endpoint: Endpoint, platform: &dyn Platform) -> R
     let region = bar::part(function.address(), &memory, 0, 0, len)?;
     let mut controller = Sdhci::open(region, &NodeInfo::default(), Quirks::NONE, platform)?;
     controller.function = Some(function);
-    Ok(slot(format!("sdhci-pci#{number}"), controller, platform))
+    Ok(slot((format!("sdhci-pci#{number}"), None), controller, platform))
 }

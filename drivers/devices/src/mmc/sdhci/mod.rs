@@ -322,7 +322,7 @@ impl Host for Sdhci {
 }
 
 /// A slot over a controller, as [`attach`] makes it.
-fn slot(name: alloc::string::String, controller: Sdhci, platform: &dyn Platform) -> super::slot::Slot {
+fn slot(name: (alloc::string::String, Option<u32>), controller: Sdhci, platform: &dyn Platform) -> super::slot::Slot {
     super::slot::Slot::new(name, Box::new(controller), platform)
 }
 

@@ -66,11 +66,12 @@ fn named(context: &mut Context, word: &str, chosen: bool) -> Vec<Target> {
         ));
         return Vec::new();
     };
-    let count = context.storage.count(interface);
     if number.is_empty() {
-        return (0..count).map(|number| Target::Disk(interface, number)).collect();
+        let numbers = context.storage.numbers(interface);
+        return numbers.map(|number| Target::Disk(interface, number)).collect();
     }
-    match number.parse::<u32>().ok().filter(|number| *number < count) {
+    let number = number.parse::<u32>().ok();
+    match number.filter(|number| context.storage.has(interface, *number)) {
         Some(number) => Vec::from([Target::Disk(interface, number)]),
         None => {
             context.say(format_args!("{word}: {}", context.storage.there_are(interface)));

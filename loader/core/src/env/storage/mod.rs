@@ -164,7 +164,7 @@ impl Storage {
     #[must_use]
     pub fn is_there(&self, disks: &Disks) -> bool {
         let device = self.place.device();
-        device.is_none_or(|(interface, number)| number < disks.count(interface))
+        device.is_none_or(|(interface, number)| disks.has(interface, number))
     }
 
     /// Lets `work` work at the copies.
