@@ -1,11 +1,10 @@
 //! Turns the folder of the board named by `SLIPWAY_BOARD` into constants, and hands the linker its script.
 
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use board_schema::{Device, Environment, Folder, Interface, UartKind, Volume};
+use board_schema::{Board, Device, EarlyConsole, Environment, Folder, Interface, UartKind, Volume};
 
 fn main() {
     let manifest = env::var("CARGO_MANIFEST_DIR").expect("cargo sets CARGO_MANIFEST_DIR");
@@ -37,92 +36,81 @@ fn main() {
 
 fn constants(folder: &Folder) -> String {
     let board = &folder.board;
+    [
+        constant("The board's name.", "NAME: &str", &format!("{:?}", folder.name)),
+        constant(
+            "What the board is.",
+            "DESCRIPTION: &str",
+            &format!("{:?}", board.description),
+        ),
+        constant(
+            "The default environment.",
+            "ENVIRONMENT: &str",
+            &format!("{:?}", folder.environment),
+        ),
+        memory(board),
+        early_console(&board.early_console),
+        constant(
+            "Where the environment is saved.",
+            "ENVIRONMENT_PLACE: Option<loader_core::env::Place>",
+            &board.environment.as_ref().map_or_else(
+                || "None".to_owned(),
+                |environment| format!("Some({})", place(environment)),
+            ),
+        ),
+    ]
+    .concat()
+}
+
+fn constant(doc: &str, name: &str, value: &str) -> String {
+    format!("/// {doc}\npub(crate) const {name} = {value};\n")
+}
+
+fn memory(board: &Board) -> String {
     // An empty ROM region never holds the program counter.
     let (rom_start, rom_end) = board
         .rom
         .as_ref()
         .map_or((0, 0), |rom| (rom.start, rom.start + rom.size));
-    let mut text = String::new();
-    let mut constant = |doc: &str, name: &str, kind: &str, value: String| {
-        writeln!(text, "/// {doc}\npub(crate) const {name}: {kind} = {value};").expect("a String takes all");
-    };
-    constant("The board's name.", "NAME", "&str", format!("{:?}", folder.name));
-    constant(
-        "What the board is.",
-        "DESCRIPTION",
-        "&str",
-        format!("{:?}", board.description),
-    );
-    constant(
-        "The default environment.",
-        "ENVIRONMENT",
-        "&str",
-        format!("{:?}", folder.environment),
-    );
-    constant(
-        "First address of RAM.",
-        "RAM_START",
-        "u64",
-        format!("{:#x}", board.memory.start),
-    );
-    constant(
-        "First address of the ROM that the loader may start from.",
-        "ROM_START",
-        "u64",
-        format!("{rom_start:#x}"),
-    );
-    constant(
-        "First address after that ROM.",
-        "ROM_END",
-        "u64",
-        format!("{rom_end:#x}"),
-    );
-    constant(
-        "Registers of the early console.",
-        "EARLY_UART",
-        "usize",
-        format!("{:#x}", board.early_console.address),
-    );
-    constant(
-        "Banks of RAM, first address and length, for trees that leave them out.",
-        "BANKS",
-        "&[(u64, u64)]",
-        list(
-            board
-                .memory
-                .bank
-                .iter()
-                .map(|bank| format!("({:#x}, {:#x})", bank.start, bank.size)),
+    let banks = board.memory.bank.iter();
+    let banks = banks.map(|bank| format!("({:#x}, {:#x})", bank.start, bank.size));
+    let reserved = board.reserved.iter();
+    let reserved = reserved.map(|part| format!("({:#x}, {:#x}, {:?})", part.address, part.size, part.name));
+    let number = |value: u64| format!("{value:#x}");
+    [
+        constant("First address of RAM.", "RAM_START: u64", &number(board.memory.start)),
+        constant(
+            "Banks of RAM, first address and length, for trees that leave them out.",
+            "BANKS: &[(u64, u64)]",
+            &list(banks),
         ),
-    );
-    constant(
-        "What the loader leaves alone beside what the tree reserves: first address, length, whose it is.",
-        "RESERVED",
-        "&[(u64, u64, &str)]",
-        list(
-            board
-                .reserved
-                .iter()
-                .map(|part| format!("({:#x}, {:#x}, {:?})", part.address, part.size, part.name)),
+        constant(
+            "What the loader leaves alone beside what the tree reserves: first address, length, whose it is.",
+            "RESERVED: &[(u64, u64, &str)]",
+            &list(reserved),
         ),
-    );
-    let uart = match board.early_console.kind {
+        constant(
+            "First address of the ROM that the loader may start from.",
+            "ROM_START: u64",
+            &number(rom_start),
+        ),
+        constant("First address after that ROM.", "ROM_END: u64", &number(rom_end)),
+    ]
+    .concat()
+}
+
+fn early_console(console: &EarlyConsole) -> String {
+    let module = match console.kind {
         UartKind::Pl011 => "pl011",
         UartKind::Cadence => "cadence",
         UartKind::MiniUart => "mini_uart",
     };
-    text.push_str(&format!("pub(crate) use crate::early_console::{uart} as early_uart;\n"));
-    writeln!(
-        text,
-        "/// Where the environment is saved.\n\
-         pub(crate) const ENVIRONMENT_PLACE: Option<loader_core::env::Place> = {};",
-        board.environment.as_ref().map_or_else(
-            || "None".to_owned(),
-            |environment| format!("Some({})", place(environment))
-        )
-    )
-    .expect("a String takes all");
-    text
+    let address = constant(
+        "Registers of the early console.",
+        "EARLY_UART: usize",
+        &format!("{:#x}", console.address),
+    );
+    format!("{address}pub(crate) use crate::early_console::{module} as early_uart;\n")
 }
 
 fn list(items: impl Iterator<Item = String>) -> String {

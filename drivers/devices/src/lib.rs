@@ -41,6 +41,7 @@ pub mod mmc;
 pub mod net;
 pub mod pci;
 pub mod probe;
+pub mod reset;
 pub mod uart;
 pub mod virtio;
 mod wait;

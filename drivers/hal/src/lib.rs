@@ -18,6 +18,7 @@ pub mod node;
 pub mod platform;
 pub mod ram;
 pub mod registers;
+pub mod reset;
 pub mod system;
 
 #[cfg(any(test, feature = "fakes"))]
@@ -34,4 +35,5 @@ pub use node::NodeInfo;
 pub use platform::Platform;
 pub use ram::Ram;
 pub use registers::Registers;
+pub use reset::Reset;
 pub use system::{ExceptionLevel, Fault, HandOver, System, Width};

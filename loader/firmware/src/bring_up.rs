@@ -21,7 +21,7 @@ use crate::platform::Hardware;
 use crate::ram::PhysicalRam;
 use crate::ram_map::RamMap;
 use crate::system::Machine;
-use crate::{board, console, psci};
+use crate::{board, console, power};
 
 /// Room that the copy of the machine's tree has to grow, so that `fdt set` works on it.
 const TREE_SLACK: usize = 0x1_0000;
@@ -30,7 +30,7 @@ const TREE_SLACK: usize = 0x1_0000;
 pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let blob = crate::early::blob_at(device_tree).unwrap_or_else(|| panic!("the tree at {device_tree:#x} is gone"));
     let tree = Tree::parse(blob).unwrap_or_else(|error| panic!("the device tree at {device_tree:#x}: {error}"));
-    psci::init(&tree);
+    power::init(&tree);
     let ram = RamMap::read(&tree).unwrap_or_else(|error| panic!("the device tree's memory: {error}"));
     let map = Map::new(&ram, layout, Purpose::Loader).unwrap_or_else(|error| panic!("the memory map: {error}"));
     map.activate();

@@ -5,7 +5,7 @@ use core::fmt::Write;
 use crate::early_console::EarlyConsole;
 use crate::layout::{image_base, offset};
 use crate::panic::{die, halt};
-use crate::psci::begin_last_words;
+use crate::power::begin_last_words;
 
 /// The registers as `exceptions.s` saves them.
 #[repr(C)]

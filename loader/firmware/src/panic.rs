@@ -5,11 +5,11 @@ use core::panic::PanicInfo;
 
 use crate::early_console::EarlyConsole;
 use crate::layout::image_base;
-use crate::psci;
+use crate::power;
 
 #[panic_handler]
 fn panic(info: &PanicInfo<'_>) -> ! {
-    if !psci::begin_last_words() {
+    if !power::begin_last_words() {
         halt();
     }
     // EarlyConsole never fails.
@@ -20,7 +20,7 @@ fn panic(info: &PanicInfo<'_>) -> ! {
 /// Resets the machine after a fatal error; waits for a person if that is refused.
 pub(crate) fn die() -> ! {
     let _ = writeln!(EarlyConsole, "### resetting");
-    let reason = psci::reset();
+    let reason = power::reset();
     let _ = writeln!(EarlyConsole, "### {reason}: please reset the board");
     halt()
 }

@@ -11,7 +11,7 @@ use crate::entry::jump;
 use crate::layout::Layout;
 use crate::mmu::{Map, Purpose};
 use crate::ram_map::RamMap;
-use crate::{bus, cache, call, provoke, psci};
+use crate::{bus, cache, call, power, provoke};
 
 /// The processor that runs the loader, and its firmware.
 pub(crate) struct Machine {
@@ -55,11 +55,11 @@ impl System for Machine {
     }
 
     fn reset(&mut self) -> &'static str {
-        psci::reset()
+        power::reset()
     }
 
     fn power_off(&mut self) -> &'static str {
-        psci::power_off()
+        power::power_off()
     }
 
     fn bus_read(&mut self, address: PhysAddr, width: Width) -> Result<u64, BusFault> {
