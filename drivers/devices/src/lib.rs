@@ -36,6 +36,7 @@
 extern crate alloc;
 
 pub mod block;
+pub mod cache_lines;
 pub mod flash;
 pub mod mmc;
 pub mod net;

@@ -13,6 +13,7 @@ use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform};
 use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
 use crate::mmc::sdhci::{self, SdhciError};
+use crate::net::gem::{Gem, GemError};
 use crate::net::virtio_net::VirtioNet;
 use crate::pci::PciError;
 use crate::pci::host::{self, Endpoint};
@@ -24,7 +25,27 @@ use crate::virtio::{self, Transport, VirtioError};
 pub struct Probe {
     /// The string that the node's `compatible` list has.
     pub compatible: &'static str,
+    /// What it shares memory with.
+    sharing: Sharing,
     run: fn(&mut Devices, &NodeInfo, &dyn Platform) -> Result<(), ProbeError>,
+}
+
+/// How a driver and its device share memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sharing {
+    /// They do not.
+    Nothing,
+    /// The device is software that runs beside ours: it sees the caches whatever the tree says (virtio 1.2, section 6.1: a device
+    /// without VIRTIO_F_ACCESS_PLATFORM reaches memory as the driver does).
+    Coherent,
+    /// The tree says whether the device sees the caches (`dma-coherent`).
+    AsTreeSays,
+}
+
+impl Probe {
+    fn needs_uncached(&self, node: &NodeInfo) -> bool {
+        self.sharing == Sharing::AsTreeSays && !node.dma_coherent
+    }
 }
 
 /// A driver for a kind of PCI function.
@@ -38,47 +59,98 @@ pub struct PciProbe {
 pub const PROBES: &[Probe] = &[
     Probe {
         compatible: "arasan,sdhci-4.9a",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
     },
     Probe {
         compatible: "arasan,sdhci-5.1",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
     },
     Probe {
         compatible: "arasan,sdhci-8.9a",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
     },
     Probe {
         compatible: "brcm,bcm2711-emmc2",
+        sharing: Sharing::Nothing,
         run: sdhci_node,
     },
     Probe {
         compatible: "brcm,bcm2835-sdhci",
+        sharing: Sharing::Nothing,
         run: sdhci_node,
     },
     Probe {
+        compatible: "cdns,gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
+        compatible: "cdns,macb",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
+        compatible: "cdns,versal-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
+        compatible: "cdns,zynq-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
+        compatible: "cdns,zynqmp-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
         compatible: cfi::COMPATIBLE,
+        sharing: Sharing::Nothing,
         run: cfi_flash,
     },
     Probe {
         compatible: "generic-sdhci",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
     },
     Probe {
         compatible: "pci-host-ecam-generic",
+        sharing: Sharing::AsTreeSays,
         run: pci_host,
     },
     Probe {
         compatible: "virtio,mmio",
+        sharing: Sharing::Coherent,
         run: virtio_mmio,
     },
     Probe {
         compatible: "xlnx,versal-8.9a",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
     },
     Probe {
+        compatible: "xlnx,versal-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
+        compatible: "xlnx,zynq-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
+    },
+    Probe {
         compatible: "xlnx,zynqmp-8.9a",
+        sharing: Sharing::AsTreeSays,
         run: sdhci_node,
+    },
+    Probe {
+        compatible: "xlnx,zynqmp-gem",
+        sharing: Sharing::AsTreeSays,
+        run: gem_node,
     },
 ];
 
@@ -125,6 +197,9 @@ pub enum ProbeError {
     /// A NOR flash.
     #[error(transparent)]
     Cfi(#[from] CfiError),
+    /// An Ethernet controller.
+    #[error(transparent)]
+    Gem(#[from] GemError),
     /// PCI.
     #[error(transparent)]
     Pci(#[from] PciError),
@@ -142,13 +217,25 @@ pub enum ProbeError {
 pub fn probe(nodes: &[NodeInfo], platform: &dyn Platform) -> Devices {
     let mut devices = Devices::default();
     for node in nodes {
-        if let Some(driver) = node.compatible.iter().find_map(|name| driver_for(name))
-            && let Err(error) = (driver.run)(&mut devices, node, platform)
-        {
+        let Some(driver) = node.compatible.iter().find_map(|name| driver_for(name)) else {
+            continue;
+        };
+        let uncached = driver.needs_uncached(node).then(|| platform.without_coherence());
+        let platform = uncached.as_deref().unwrap_or(platform);
+        if let Err(error) = (driver.run)(&mut devices, node, platform) {
             devices.failures.push((node.path.clone(), error));
         }
     }
     devices
+}
+
+/// Whether one of the devices among `nodes` will ask for memory that is not cached ([`Platform::without_coherence`]).
+#[must_use]
+pub fn needs_uncached(nodes: &[NodeInfo]) -> bool {
+    nodes.iter().any(|node| {
+        let driver = node.compatible.iter().find_map(|name| driver_for(name));
+        driver.is_some_and(|driver| driver.needs_uncached(node))
+    })
 }
 
 fn driver_for(compatible: &str) -> Option<&'static Probe> {
@@ -210,6 +297,11 @@ fn virtio_pci_net(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
 fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
     let transport = PciTransport::open(endpoint, platform)?;
     devices.add_virtio_blk(Box::new(transport), platform)
+}
+
+fn gem_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    devices.networks.push(Box::new(Gem::start(node, platform)?));
+    Ok(())
 }
 
 fn sdhci_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {

@@ -5,8 +5,8 @@ use crate::addr::PhysAddr;
 /// A block of RAM shared with one device: physically contiguous, page-aligned (4096), zeroed when it is given out, and
 /// kept for good, since a device that misbehaves may write to it at any time.
 ///
-/// Both sides see each other's writes without cache maintenance (the `dma-coherent` of the device tree). Rings and
-/// descriptors are read and written through the sized accessors: one volatile access each, little-endian, naturally
+/// Both sides see each other's writes without cache maintenance: the device sees the caches (the `dma-coherent` of the device
+/// tree), or the memory is not cached ([`crate::Platform::without_coherence`]). Rings and descriptors are read and written through the sized accessors: one volatile access each, little-endian, naturally
 /// aligned. What lies outside the block, or is not aligned, reads as zero and is not written.
 ///
 /// [`DmaMemory::bytes`] and [`DmaMemory::bytes_mut`] are for payloads. The driver asks only for bytes that the device
@@ -46,6 +46,8 @@ pub trait DmaMemory {
 }
 
 /// Lends memory of the processor's to a device for one transfer, so that payloads need not be copied.
+///
+/// For a device that does not see the caches, lending and taking back do the cache maintenance.
 ///
 /// Between [`StreamingDma::lend_to_fill`] or [`StreamingDma::lend_to_read`] and the end of the transfer the driver does not look at the bytes. A
 /// device that is not known to have ended the transfer may still write: the driver resets it before it gives the bytes back to its caller.

@@ -22,6 +22,12 @@ pub trait NetDevice {
     /// The device's own address.
     fn mac(&self) -> MacAddr;
 
+    /// Receives what is sent to `mac` from now on, in the place of the device's own address: a person may have given the machine
+    /// another one. A device that receives everything does nothing.
+    fn listen_to(&mut self, mac: MacAddr) {
+        let _ = mac;
+    }
+
     /// Whether the link is up. Devices that cannot tell say `true`.
     fn link_up(&mut self) -> bool;
 

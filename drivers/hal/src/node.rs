@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::addr::Region;
+use crate::net::MacAddr;
 
 /// A device tree node, reduced to what drivers need and translated to CPU addresses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct NodeInfo {
     pub dma_coherent: bool,
     /// `clock-frequency`, in Hz.
     pub clock_frequency: Option<u32>,
+    /// What is said of an Ethernet controller (Linux `ethernet-controller.yaml`); says nothing elsewhere.
+    pub ethernet: Ethernet,
     /// What is said of a card slot (Linux `mmc-controller-common.yaml`); says nothing elsewhere.
     pub mmc: MmcSlot,
 }
@@ -47,6 +50,26 @@ pub struct MmcSlot {
     pub disable_wp: bool,
     /// `wp-inverted`: the switch's level is upside down.
     pub wp_inverted: bool,
+}
+
+/// How a board has wired an Ethernet controller.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ethernet {
+    /// `mac-address`, else `local-mac-address`: what earlier firmware or the board's maker gave the device.
+    pub mac: Option<MacAddr>,
+    /// The address of the PHY that `phy-handle` leads to, on the management bus.
+    pub phy: Option<u32>,
+    /// `fixed-link`: there is no PHY, but a wire to a switch or another chip.
+    pub fixed_link: Option<FixedLink>,
+}
+
+/// A link that is always up, as it is (Linux `ethernet-controller.yaml`, `fixed-link`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FixedLink {
+    /// `speed`, in Mbit/s.
+    pub speed: u32,
+    /// `full-duplex`.
+    pub full_duplex: bool,
 }
 
 /// One entry of a PCI host bridge's `ranges`.

@@ -9,6 +9,9 @@ use crate::dma::{DmaMemory, StreamingDma};
 use crate::registers::Registers;
 
 /// The services that a driver needs beside its node of the device tree.
+///
+/// Memory is given out for devices that see the processor's caches. For one that does not, the probe hands the driver what
+/// [`Platform::without_coherence`] gives: the driver's code is the same.
 pub trait Platform {
     /// Maps a device's registers. `None` if the region holds RAM, or lies outside the address space: a device tree that
     /// says so is wrong.
@@ -22,4 +25,7 @@ pub trait Platform {
 
     /// The clock, for deadlines.
     fn clock(&self) -> Rc<dyn Clock>;
+
+    /// The same machine for a device that does not see the caches: it shares memory that is not cached, and lends less readily.
+    fn without_coherence(&self) -> Box<dyn Platform + '_>;
 }

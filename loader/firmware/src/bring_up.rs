@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use devices::probe;
 use hal::{Clock, NetDevice, PhysAddr, Region};
 use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
@@ -15,6 +16,7 @@ use loader_core::net::Network;
 use loader_core::storage::Storage;
 
 use crate::clock::GenericTimer;
+use crate::dma::Pool;
 use crate::layout::Layout;
 use crate::mmu::{Map, Purpose};
 use crate::platform::Hardware;
@@ -32,11 +34,17 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let tree = Tree::parse(blob).unwrap_or_else(|error| panic!("the device tree at {device_tree:#x}: {error}"));
     power::init(&tree);
     let ram = RamMap::read(&tree).unwrap_or_else(|error| panic!("the device tree's memory: {error}"));
+    let nodes = tree.devices();
+    let pool = probe::needs_uncached(&nodes).then(Pool::reserve).flatten();
+    let layout = &pool
+        .as_ref()
+        .map_or(*layout, |pool| layout.with_uncached(pool.bounds()));
     let map = Map::new(&ram, layout, Purpose::Loader).unwrap_or_else(|error| panic!("the memory map: {error}"));
     map.activate();
+    pool.iter().for_each(Pool::settle);
     let clock = clock(&tree);
     let console = console::open(&tree, Rc::clone(&clock));
-    let devices = devices::probe::probe(&tree.devices(), &Hardware::new(&ram, Rc::clone(&clock)));
+    let devices = probe::probe(&nodes, &Hardware::new(&ram, Rc::clone(&clock), pool));
     let terminal = Terminal::new(console);
     let memory = memory(&ram, layout);
     let machine = Machine::new(ram, *layout, map);

@@ -306,7 +306,8 @@ early_mmu_on:
     bl      show
     dsb     sy
 
-    mov     x1, #0xff00             // MAIR: 0 device nGnRnE, 1 normal write-back
+    movz    x1, #0xff00             // MAIR: 0 device nGnRnE, 1 normal write-back, 2 normal non-cacheable
+    movk    x1, #0x44, lsl #16
     mrs     x2, id_aa64mmfr0_el1
     and     x2, x2, #7              // physical address size, at most 48 bits
     cmp     x2, #5

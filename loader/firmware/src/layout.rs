@@ -26,12 +26,23 @@ unsafe extern "C" {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     base: usize,
+    uncached: (usize, usize),
 }
 
 impl Layout {
     /// The layout at `base`.
     pub(crate) const fn at(base: usize) -> Self {
-        Self { base }
+        Self { base, uncached: (0, 0) }
+    }
+
+    /// The same with a part of the heap that must not be cached: whole pages, from the first address to the end.
+    pub(crate) const fn with_uncached(self, uncached: (usize, usize)) -> Self {
+        Self { uncached, ..self }
+    }
+
+    /// The part of the heap that must not be cached, if there is one.
+    pub(crate) fn uncached(self) -> Option<(usize, usize)> {
+        (self.uncached.0 < self.uncached.1).then_some(self.uncached)
     }
 
     /// All of it.

@@ -25,6 +25,7 @@ pub(crate) const PAGE: usize = 4096;
 struct Rights<A> {
     device: A,
     read_write: A,
+    read_write_uncached: A,
     read_only: A,
     execute: A,
     read_write_execute: A,
@@ -32,7 +33,7 @@ struct Rights<A> {
 }
 
 const EL2: Rights<El23Attributes> = {
-    // MAIR index 0 is device nGnRnE, 1 normal write-back (`entry.s`).
+    // MAIR index 0 is device nGnRnE, 1 normal write-back, 2 normal non-cacheable (`entry.s`).
     let common = El23Attributes::VALID
         .union(El23Attributes::ACCESSED)
         .union(El23Attributes::USER_RES1);
@@ -42,6 +43,9 @@ const EL2: Rights<El23Attributes> = {
     Rights {
         device: common.union(El23Attributes::XN),
         read_write: normal.union(El23Attributes::XN),
+        read_write_uncached: common
+            .union(El23Attributes::ATTRIBUTE_INDEX_2)
+            .union(El23Attributes::XN),
         read_only: normal.union(El23Attributes::XN).union(El23Attributes::READ_ONLY),
         execute: normal.union(El23Attributes::READ_ONLY),
         read_write_execute: normal,
@@ -58,6 +62,7 @@ const EL1: Rights<El1Attributes> = {
     Rights {
         device: common.union(never),
         read_write: normal.union(never),
+        read_write_uncached: common.union(El1Attributes::ATTRIBUTE_INDEX_2).union(never),
         read_only: normal.union(never).union(El1Attributes::READ_ONLY),
         execute: normal.union(El1Attributes::UXN).union(El1Attributes::READ_ONLY),
         read_write_execute: normal.union(El1Attributes::UXN),
@@ -150,6 +155,9 @@ where
     set(layout.rodata(), rights.read_only)?;
     for part in [layout.data(), layout.stack(), layout.exception_stack()] {
         set(part, rights.read_write)?;
+    }
+    if let Some(uncached) = layout.uncached() {
+        set(uncached, rights.read_write_uncached)?;
     }
     map.mark_active();
     let root = map.root_address().0 as u64;

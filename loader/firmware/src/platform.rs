@@ -9,23 +9,29 @@ use hal::platform::Platform;
 use hal::registers::Registers;
 use hal::{Clock, Region};
 
-use crate::dma::{DmaBlock, Lender};
+use crate::dma::{DmaBlock, Lender, Pool};
 use crate::mmio::Mmio;
 use crate::mmu::{DEVICE_END, PAGE};
 use crate::ram_map::RamMap;
 
 /// The machine as drivers see it.
+#[derive(Clone)]
 pub(crate) struct Hardware {
     ram: Vec<Region>,
     clock: Rc<dyn Clock>,
+    pool: Option<Rc<Pool>>,
+    /// Whether the device that asks sees the caches.
+    coherent: bool,
 }
 
 impl Hardware {
-    /// The machine whose RAM is `ram`; the final map is active.
-    pub(crate) fn new(ram: &RamMap, clock: Rc<dyn Clock>) -> Self {
+    /// The machine whose RAM is `ram`, with memory that is not cached in `pool`; the final map is active.
+    pub(crate) fn new(ram: &RamMap, clock: Rc<dyn Clock>, pool: Option<Pool>) -> Self {
         Self {
             ram: ram.banks.clone(),
             clock,
+            pool: pool.map(Rc::new),
+            coherent: true,
         }
     }
 }
@@ -40,14 +46,28 @@ impl Platform for Hardware {
     }
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
-        Some(Box::new(DmaBlock::new(len)?))
+        let block = if self.coherent {
+            DmaBlock::new(len)
+        } else {
+            self.pool.as_ref()?.take(len)
+        };
+        Some(Box::new(block?))
     }
 
     fn streaming(&self) -> Rc<dyn StreamingDma> {
-        Rc::new(Lender)
+        Rc::new(Lender {
+            coherent: self.coherent,
+        })
     }
 
     fn clock(&self) -> Rc<dyn Clock> {
         Rc::clone(&self.clock)
+    }
+
+    fn without_coherence(&self) -> Box<dyn Platform + '_> {
+        Box::new(Self {
+            coherent: false,
+            ..self.clone()
+        })
     }
 }

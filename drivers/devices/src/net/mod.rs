@@ -1,3 +1,4 @@
 //! Ethernet devices.
 
+pub mod gem;
 pub mod virtio_net;

@@ -7,7 +7,7 @@ use core::cell::RefCell;
 use hal::fakes::{BusMemory, FakePlatform, Window};
 use hal::{BlockIdx, NetDevice, NodeInfo, PhysAddr, Region, Registers};
 
-use super::{Devices, PCI_PROBES, PROBES, probe};
+use super::{Devices, PCI_PROBES, PROBES, needs_uncached, probe};
 use crate::block::virtio_blk::model::Disk;
 use crate::mmc;
 use crate::pci::model::Bar::{High, Io, Memory32, Memory64, None as Unused};
@@ -234,8 +234,8 @@ fn a_card_slot_behind_pci_that_does_not_answer() {
 
 #[test]
 fn card_slots_of_the_tree_keep_its_order() {
-    let others = ["cfi-flash", "pci-host-ecam-generic", "virtio,mmio"];
-    let slots = super::PROBES.iter().filter(|probe| !others.contains(&probe.compatible));
+    let quirks = |probe: &&super::Probe| crate::mmc::sdhci::quirks(probe.compatible).is_some();
+    let slots = super::PROBES.iter().filter(quirks);
     assert!(
         slots
             .map(|probe| probe.compatible)
@@ -358,6 +358,75 @@ fn disks_are_numbered_in_the_order_of_the_slots() {
         assert_eq!(disk.name(), alloc::format!("virtio-blk#{index}"));
         assert_eq!(disk.medium().unwrap().blocks, blocks);
     }
+}
+
+/// The virtual devices see the caches whatever their node says, a controller on the chip if its node says so.
+#[test]
+fn who_shares_memory_that_is_not_cached() {
+    let cases = [
+        ("virtio,mmio", false, false),
+        ("virtio,mmio", true, false),
+        ("cdns,zynqmp-gem", false, true),
+        ("cdns,zynqmp-gem", true, false),
+        ("arasan,sdhci-8.9a", false, true),
+        ("pci-host-ecam-generic", false, true),
+        ("pci-host-ecam-generic", true, false),
+        ("brcm,bcm2711-emmc2", false, false),
+        ("cfi-flash", false, false),
+        ("unknown", false, false),
+    ];
+    for (compatible, dma_coherent, expected) in cases {
+        let node = NodeInfo {
+            compatible: Vec::from([compatible.into()]),
+            dma_coherent,
+            ..NodeInfo::default()
+        };
+        assert_eq!(
+            needs_uncached(&[NodeInfo::default(), node]),
+            expected,
+            "{compatible} {dma_coherent}"
+        );
+    }
+}
+
+#[test]
+fn what_the_tree_says_of_the_caches_is_what_the_driver_gets() {
+    for dma_coherent in [false, true] {
+        let model = Rc::new(RefCell::new(Option::<mmc::model::Model>::None));
+        let mapped = Rc::clone(&model);
+        let platform = FakePlatform::new(move |_| Some(Box::new(mapped.borrow().clone()?)));
+        let device = mmc::model::Model::new(platform.memory.clone(), Rc::clone(&platform.clock), None);
+        *model.borrow_mut() = Some(device);
+        let node = NodeInfo {
+            path: "/axi/mmc@ff170000".into(),
+            compatible: Vec::from(["arasan,sdhci-8.9a".into()]),
+            reg: Vec::from([Region::new(PhysAddr(0xff17_0000), 0x1000).unwrap()]),
+            dma_coherent,
+            ..NodeInfo::default()
+        };
+        assert!(probe(&[node], &platform).failures.is_empty());
+        assert_eq!(platform.given.get(), (!dma_coherent, dma_coherent));
+    }
+}
+
+#[test]
+fn a_node_that_is_no_gem_is_reported() {
+    let platform = FakePlatform::new(|_| Some(Box::new(EmptySlot)));
+    let node = NodeInfo {
+        path: "/ethernet@ff0e0000".into(),
+        compatible: Vec::from(["xlnx,zynqmp-gem".into(), "cdns,zynqmp-gem".into(), "cdns,gem".into()]),
+        reg: Vec::from([Region::new(PhysAddr(0xff0e_0000), 0x1000).unwrap()]),
+        ..NodeInfo::default()
+    };
+    let devices = probe(&[node], &platform);
+    let (path, error) = &devices.failures[0];
+    assert_eq!(
+        (path.as_str(), error.to_string().as_str()),
+        (
+            "/ethernet@ff0e0000",
+            "the module at 0xff0e0000 has the number 0x00000000, which is no GEM's"
+        )
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::fmt;
 
 use super::ManualClock;
@@ -193,7 +193,10 @@ pub struct FakePlatform {
     pub memory: BusMemory,
     /// Its clock: each reading is a millisecond later, so that every wait ends.
     pub clock: Rc<ManualClock>,
-    map: Box<Map>,
+    map: Rc<Map>,
+    coherent: bool,
+    /// Whether memory was given out to a device that does not see the caches, and to one that does.
+    pub given: Rc<Cell<(bool, bool)>>,
 }
 
 impl FakePlatform {
@@ -203,7 +206,9 @@ impl FakePlatform {
         Self {
             memory: BusMemory::default(),
             clock: Rc::new(ManualClock::with_step(1000)),
-            map: Box::new(map),
+            map: Rc::new(map),
+            coherent: true,
+            given: Rc::default(),
         }
     }
 }
@@ -222,6 +227,8 @@ impl Platform for FakePlatform {
     }
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
+        let (without, with) = self.given.get();
+        self.given.set((without || !self.coherent, with || self.coherent));
         Some(Box::new(self.memory.allocate(len)))
     }
 
@@ -231,6 +238,16 @@ impl Platform for FakePlatform {
 
     fn clock(&self) -> Rc<dyn Clock> {
         Rc::clone(&self.clock) as Rc<dyn Clock>
+    }
+
+    fn without_coherence(&self) -> Box<dyn Platform + '_> {
+        Box::new(Self {
+            memory: self.memory.clone(),
+            clock: Rc::clone(&self.clock),
+            map: Rc::clone(&self.map),
+            coherent: false,
+            given: Rc::clone(&self.given),
+        })
     }
 }
 

@@ -4,8 +4,8 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
 
-use hal::node::{MmcSlot, PciRange, PciSpace};
-use hal::{NodeInfo, PhysAddr, Region};
+use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace};
+use hal::{MacAddr, NodeInfo, PhysAddr, Region};
 
 use super::{NodeId, Tree};
 
@@ -53,6 +53,7 @@ impl Tree {
                 Vec::new()
             },
             bus_range: self.bus_range(id),
+            ethernet: self.ethernet(id),
             bank_width: self.u32(id, "bank-width"),
             dma_coherent: self.is_coherent(id),
             clock_frequency: self.u32(id, "clock-frequency"),
@@ -87,6 +88,34 @@ impl Tree {
             Region::new(PhysAddr(start), size)
         });
         translated.collect()
+    }
+
+    fn ethernet(&self, id: NodeId) -> Ethernet {
+        let mac = |name| {
+            let mac = <[u8; 6]>::try_from(self.property(id, name)?).ok()?;
+            // Trees leave zeroes where firmware is to write; a group address is nobody's own.
+            let [first, ..] = mac;
+            (mac != [0; 6] && first & 1 == 0).then_some(MacAddr(mac))
+        };
+        let phy = || {
+            let [handle] = *self.cells(id, "phy-handle")?.as_slice() else {
+                return None;
+            };
+            self.u32(self.find_phandle(handle)?, "reg")
+        };
+        Ethernet {
+            mac: mac("mac-address").or_else(|| mac("local-mac-address")),
+            phy: phy(),
+            fixed_link: self.fixed_link(id),
+        }
+    }
+
+    fn fixed_link(&self, id: NodeId) -> Option<FixedLink> {
+        let link = self.child(id, "fixed-link")?;
+        Some(FixedLink {
+            speed: self.u32(link, "speed")?,
+            full_duplex: self.property(link, "full-duplex").is_some(),
+        })
     }
 
     /// The CPU address of `size` bytes at `address` on the bus below `bus`.
@@ -173,8 +202,8 @@ fn number(cells: &[u8]) -> Option<u64> {
 mod tests {
     use alloc::vec;
 
-    use hal::node::{MmcSlot, PciRange, PciSpace};
-    use hal::{PhysAddr, Region};
+    use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace};
+    use hal::{MacAddr, PhysAddr, Region};
 
     use crate::devicetree::{NodeId, Tree};
 
@@ -225,6 +254,52 @@ mod tests {
         assert_eq!(info.path, "/soc/apb/serial@1000");
         assert_eq!(info.compatible, ["arm,pl011", "arm,primecell"]);
         assert_eq!(tree.devices(), vec![info]);
+    }
+
+    #[test]
+    fn ethernet_controllers_say_how_they_are_wired() {
+        let mut tree = Tree::new();
+        let mac = tree.add(tree.root(), "ethernet@ff0e0000").unwrap();
+        assert_eq!(tree.device(mac).ethernet, Ethernet::default());
+        let mdio = tree.add(mac, "mdio").unwrap();
+        let phy = tree.add(mdio, "ethernet-phy@c").unwrap();
+        tree.set_u32(phy, "reg", 0xc).unwrap();
+        tree.set_u32(phy, "phandle", 7).unwrap();
+        tree.set_u32(mac, "phy-handle", 7).unwrap();
+        tree.set(mac, "mac-address", &[0; 6]).unwrap();
+        tree.set(mac, "local-mac-address", &[2, 0, 0, 0, 0, 5]).unwrap();
+        let info = tree.device(mac).ethernet;
+        assert_eq!((info.phy, info.mac), (Some(0xc), Some(MacAddr([2, 0, 0, 0, 0, 5]))));
+        tree.set(mac, "mac-address", &[2, 0, 0, 0, 0, 6]).unwrap();
+        tree.set_u32(mac, "phy-handle", 8).unwrap();
+        let info = tree.device(mac).ethernet;
+        assert_eq!((info.phy, info.mac), (None, Some(MacAddr([2, 0, 0, 0, 0, 6]))));
+        for wrong in [&[3, 0, 0, 0, 0, 1][..], &[2, 0, 0, 0, 0], &[]] {
+            tree.set(mac, "mac-address", wrong).unwrap();
+            assert_eq!(tree.device(mac).ethernet.mac, Some(MacAddr([2, 0, 0, 0, 0, 5])));
+        }
+        let link = tree.add(mac, "fixed-link").unwrap();
+        assert_eq!(tree.device(mac).ethernet.fixed_link, None, "a link has a speed");
+        tree.set_u32(link, "speed", 1000).unwrap();
+        tree.set(link, "full-duplex", &[]).unwrap();
+        let expected = FixedLink {
+            speed: 1000,
+            full_duplex: true,
+        };
+        assert_eq!(tree.device(mac).ethernet.fixed_link, Some(expected));
+    }
+
+    #[test]
+    fn devices_on_a_coherent_bus_are_coherent() {
+        let mut tree = Tree::new();
+        let root = tree.root();
+        let coherent = bus(&mut tree, root, "coherent", Some(&[]));
+        tree.set(coherent, "dma-coherent", &[]).unwrap();
+        let inner = bus(&mut tree, coherent, "inner", Some(&[]));
+        let seen = device(&mut tree, inner, &[0x1000, 0x100]);
+        let other = device(&mut tree, root, &[0x2000, 0x100]);
+        assert!(tree.device(seen).dma_coherent);
+        assert!(!tree.device(other).dma_coherent);
     }
 
     #[test]

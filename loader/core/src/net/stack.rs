@@ -130,6 +130,7 @@ impl Network {
             return;
         }
         self.settings = settings;
+        self.device.listen_to(settings.mac());
         self.interface.set_hardware_addr(hardware(settings.mac()));
         let address = settings.address();
         self.interface.update_ip_addrs(|addresses| {

@@ -46,6 +46,9 @@ impl Platform for Selfish {
     fn clock(&self) -> Rc<dyn Clock> {
         self.0.clock()
     }
+    fn without_coherence(&self) -> Box<dyn Platform + '_> {
+        panic!("the probe decides that")
+    }
 }
 
 fn node() -> NodeInfo {

@@ -63,11 +63,6 @@ pub fn open_node(node: &NodeInfo, quirks: Quirks, platform: &dyn Platform) -> Re
         expected: registers::LEN,
     };
     let region = node.reg.first().filter(|region| region.len() >= registers::LEN);
-    let quirks = Quirks {
-        // Shared and lent memory is as the caches have it, which such a controller does not see.
-        no_dma: quirks.no_dma || !node.dma_coherent,
-        ..quirks
-    };
     let controller = Sdhci::open(*region.ok_or(missing)?, node, quirks, platform)?;
     let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
     let name = name.map_or_else(|| String::from("sdhci"), String::from);

@@ -191,9 +191,9 @@ fn controllers_that_cannot_be_used() {
     let (_, slot, _) = Setup::empty().try_open(|model| model.0.borrow_mut().words.fill(u32::MAX));
     assert_eq!(slot.err(), Some(SdhciError::Silent(PhysAddr(BASE))));
     let nowhere = FakePlatform::new(|_| None);
-    let found = open_node(&node(MmcSlot::default(), true), Quirks::NONE, &nowhere);
+    let found = open_node(&node(MmcSlot::default()), Quirks::NONE, &nowhere);
     assert_eq!(found.err(), Some(SdhciError::Unmapped(PhysAddr(BASE))));
-    let mut small = node(MmcSlot::default(), true);
+    let mut small = node(MmcSlot::default());
     small.reg = Vec::from([Region::new(PhysAddr(BASE), 0xff).unwrap()]);
     let found = open_node(&small, Quirks::NONE, &nowhere);
     assert_eq!(found.err(), Some(SdhciError::NoRegisters { expected: 0x100 }));

@@ -58,7 +58,7 @@ fn whatever_a_controller_says_it_ends_in_time() {
                 pinned: pins,
             }))
         });
-        let Ok(mut slot) = open_node(&node(MmcSlot::default(), true), Quirks::NONE, &platform) else {
+        let Ok(mut slot) = open_node(&node(MmcSlot::default()), Quirks::NONE, &platform) else {
             continue;
         };
         let before = platform.clock.now();

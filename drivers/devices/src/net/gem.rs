@@ -1,0 +1,348 @@
+//! The Cadence gigabit Ethernet controller, GEM (AMD UG585, chapter 16; UG1085, chapter 34), of Zynq, Zynq UltraScale+, Versal and others.
+//!
+//! Received frames are handed out where the device put them; what says that one has come is its descriptor in memory, so no register is read
+//! while frames flow. A device that found no buffer stops, and is started again once its ring was emptied. Broadcasts and multicasts come in;
+//! other people's frames do not.
+//!
+//! What is left as the firmware before us set it: the reference clocks, whose dividers on ZynqMP belong to the speed (a link
+//! that comes up at another speed than the firmware chose them for does not work on RGMII), the pins, the PHY's delays, the PCS. The
+//! controller's bus clock is not asked for: MDC is divided so far that it is slow enough with any.
+
+mod hardware;
+mod phy;
+mod registers;
+mod rings;
+
+use alloc::boxed::Box;
+use alloc::rc::Rc;
+use alloc::string::String;
+use core::time::Duration;
+
+use hal::net::TransmitError;
+use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers};
+
+use crate::wait::wait_until;
+use hardware::{base_config, local_mac, own_mac, queue_offsets, stop, wait_for_transmitter, write_mac};
+use phy::{Link, Management};
+use registers::{config, control, design, dma, receive_status, transmit_status};
+use rings::{BUFFER, RECEIVE, Rings};
+
+/// The longest frame: Ethernet's header and 1500 bytes.
+const FRAME_LIMIT: usize = 1514;
+/// How long a frame waits for a transmit buffer. At 10 Mbit/s the wire sends all 64 in 80 ms.
+const TRANSMIT_LIMIT: Duration = Duration::from_millis(200);
+/// Polls that find nothing until the device is asked whether it is well: rarely, since a register costs as much as hundreds of them.
+const POLLS_PER_LOOK: u32 = 4096;
+/// Frames without a gap after which the device may have found no buffer. It may fetch descriptors long before it needs them.
+const FULL: usize = RECEIVE / 2;
+/// Controllers before GEM have other registers in places: their module number is lower (Linux `macb`, the same test).
+const FIRST_GEM: u32 = 2;
+
+/// Why an Ethernet controller is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GemError {
+    /// No register region, or one that is too short.
+    #[error("the device's node has no register region of at least {expected:#x} bytes")]
+    NoRegisters {
+        /// Bytes of registers that there must be.
+        expected: u64,
+    },
+    /// The registers' address is RAM or nothing.
+    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    Unmapped(PhysAddr),
+    /// Another controller: 10/100 MACB, or nothing at all.
+    #[error("the module at {address} has the number {number:#010x}, which is no GEM's")]
+    NotGem {
+        /// Where.
+        address: PhysAddr,
+        /// Its module id register.
+        number: u32,
+    },
+    /// It does not stop sending what an earlier program gave it.
+    #[error("the transmitter does not stop: its status is {0:#x}")]
+    NoStop(u32),
+    /// No memory to share.
+    #[error("there are no {0:#x} bytes of memory to share with the device")]
+    NoMemory(usize),
+    /// The memory is where the device cannot address it.
+    #[error("the device does not reach the memory at {0}")]
+    OutOfReach(PhysAddr),
+}
+
+/// What is at the other end of the controller's pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wire {
+    /// A PHY at this address of the management bus.
+    Phy(u8),
+    /// Something that does not tell, or has nothing to tell: the link counts as up.
+    Fixed,
+}
+
+/// A GEM that runs.
+pub struct Gem {
+    name: String,
+    mac: MacAddr,
+    registers: Box<dyn Registers>,
+    clock: Rc<dyn Clock>,
+    rings: Rings,
+    wire: Wire,
+    /// What network_config is set to.
+    config: u32,
+    /// Priority queues 1 to 7 that there are, a bit each.
+    queues: u32,
+    /// Frames that were taken since the ring was last seen empty.
+    run: usize,
+    /// Polls since then that found nothing.
+    idle: u32,
+    running: bool,
+}
+
+impl Gem {
+    /// Stops the controller of `node`, finds its PHY, and starts it, called as the node is: `ethernet@ff0e0000`.
+    ///
+    /// # Errors
+    /// [`GemError`]. The controller is left stopped.
+    pub fn start(node: &NodeInfo, platform: &dyn Platform) -> Result<Self, GemError> {
+        let (registers, queues, wide) = open(node, platform)?;
+        let clock = platform.clock();
+        let (found, mac) = (registers.read32(registers::CONFIG), own_mac(registers.as_ref()));
+        stop(registers.as_ref(), queues, clock.as_ref())?;
+        let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
+        let mac = node.ethernet.mac.or(mac).unwrap_or_else(|| local_mac(clock.as_ref()));
+        let mut device = Self {
+            name: name.map_or_else(|| String::from("gem"), String::from),
+            mac,
+            rings: Rings::new(wide, platform)?,
+            config: base_config(registers.as_ref(), found),
+            registers,
+            clock,
+            wire: Wire::Fixed,
+            queues,
+            run: 0,
+            idle: 0,
+            running: true,
+        };
+        let link = device.find_wire(node, found);
+        device.config |= link.config();
+        device.set_up(wide);
+        Ok(device)
+    }
+
+    /// Finds out what is at the other end, and the link to begin with.
+    fn find_wire(&mut self, node: &NodeInfo, found: u32) -> Link {
+        if let Some(link) = node.ethernet.fixed_link {
+            return Link::new(link.speed, link.full_duplex);
+        }
+        self.registers.write32(registers::CONFIG, self.config);
+        let management = self.management();
+        let Some(phy) = management.find(node.ethernet.phy) else {
+            // On another controller's management bus, perhaps: whoever set the speed knew.
+            return match found & config::LINK {
+                0 => Link::GIGABIT,
+                _ => Link::of_config(found),
+            };
+        };
+        management.wake(phy);
+        let link = management.link(phy).unwrap_or(Link::GIGABIT);
+        self.wire = Wire::Phy(phy);
+        link
+    }
+
+    /// Gives the stopped controller its memory and starts it.
+    fn set_up(&mut self, wide: bool) {
+        let write = |register, value| self.registers.write32(register, value);
+        self.rings.reset_receive();
+        self.rings.reset_transmit();
+        let length = u32::try_from(BUFFER / 64).unwrap_or(0) << dma::BUFFER_SHIFT;
+        let descriptors = if wide { dma::WIDE } else { 0 };
+        write(
+            registers::DMA_CONFIG,
+            dma::BURST_16 | dma::WHOLE_BUFFER | length | descriptors,
+        );
+        let addresses = self.rings.addresses();
+        if wide {
+            write(registers::RECEIVE_QUEUE_HIGH, addresses.high);
+            write(registers::TRANSMIT_QUEUE_HIGH, addresses.high);
+        }
+        write(registers::RECEIVE_QUEUE, addresses.receive);
+        write(registers::TRANSMIT_QUEUE, addresses.transmit);
+        for offset in queue_offsets(self.queues) {
+            write(
+                registers::RECEIVE_QUEUE_1.saturating_add(offset),
+                addresses.parked_receive,
+            );
+            write(
+                registers::TRANSMIT_QUEUE_1.saturating_add(offset),
+                addresses.parked_transmit,
+            );
+        }
+        write(registers::HASH_LOW, u32::MAX);
+        write(registers::HASH_HIGH, u32::MAX);
+        for address in 0..registers::ADDRESSES {
+            write(registers::ADDRESS_BOTTOM.saturating_add(8 * address), 0);
+        }
+        write_mac(self.registers.as_ref(), self.mac);
+        write(registers::CONFIG, self.config);
+        write(registers::CONTROL, control::RUN);
+    }
+
+    fn management(&self) -> Management<'_> {
+        Management {
+            registers: self.registers.as_ref(),
+            clock: self.clock.as_ref(),
+        }
+    }
+
+    /// Looks whether the receiver had to stop, and starts it again.
+    fn revive_receiver(&mut self, reasons: u32) {
+        let status = self.registers.read32(registers::RECEIVE_STATUS);
+        if status & reasons == 0 {
+            return;
+        }
+        self.registers.write32(registers::RECEIVE_STATUS, receive_status::ALL);
+        // Off and on again gets a receiver going that hangs after it found no buffer (UG585, 16.7.4). Its place in the ring stays.
+        self.registers
+            .write32(registers::CONTROL, control::RUN & !control::RECEIVE);
+        if status & receive_status::BUS_ERROR != 0 {
+            // Nobody knows how far it came.
+            self.rings.reset_receive();
+            let address = self.rings.addresses().receive;
+            self.registers.write32(registers::RECEIVE_QUEUE, address);
+        }
+        self.registers.write32(registers::CONTROL, control::RUN);
+    }
+
+    /// After a poll that found nothing: was it because the ring was full, and does all run?
+    fn look_after(&mut self) {
+        if self.run >= FULL {
+            self.revive_receiver(receive_status::NO_BUFFER | receive_status::OVERRUN | receive_status::BUS_ERROR);
+        }
+        self.run = 0;
+        self.idle = self.idle.saturating_add(1);
+        if self.idle >= POLLS_PER_LOOK {
+            self.idle = 0;
+            self.revive_receiver(receive_status::OVERRUN | receive_status::BUS_ERROR);
+            // A start that comes while the transmitter looks at the last descriptor is lost.
+            if self.rings.is_transmitting() {
+                self.start_transmitter();
+            }
+        }
+    }
+
+    fn start_transmitter(&self) {
+        self.registers
+            .write32(registers::CONTROL, control::RUN | control::START_TRANSMIT);
+    }
+
+    /// Drops all that is to be sent, after an error that stopped the transmitter.
+    fn revive_transmitter(&mut self) {
+        self.registers
+            .write32(registers::CONTROL, control::RUN & !control::TRANSMIT);
+        // A device that still runs keeps its descriptors: the next frame finds out.
+        if wait_for_transmitter(self.registers.as_ref(), self.clock.as_ref()).is_ok() {
+            self.registers.write32(registers::TRANSMIT_STATUS, transmit_status::ALL);
+            self.rings.reset_transmit();
+            let address = self.rings.addresses().transmit;
+            self.registers.write32(registers::TRANSMIT_QUEUE, address);
+        }
+        self.registers.write32(registers::CONTROL, control::RUN);
+    }
+}
+
+impl NetDevice for Gem {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn mac(&self) -> MacAddr {
+        self.mac
+    }
+
+    fn listen_to(&mut self, mac: MacAddr) {
+        if self.running {
+            write_mac(self.registers.as_ref(), mac);
+        }
+    }
+
+    fn link_up(&mut self) -> bool {
+        let Wire::Phy(phy) = self.wire else {
+            return true;
+        };
+        let link = self.running.then(|| self.management().link(phy)).flatten();
+        let Some(link) = link else {
+            return false;
+        };
+        let config = self.config & !config::LINK | link.config();
+        if config != self.config {
+            self.config = config;
+            self.registers.write32(registers::CONFIG, config);
+        }
+        true
+    }
+
+    fn receive(&mut self, sink: &mut dyn FnMut(&[u8])) -> bool {
+        if !self.running {
+            return false;
+        }
+        let received = self.rings.receive(sink);
+        if received {
+            self.run = self.run.saturating_add(1);
+        } else {
+            self.look_after();
+        }
+        received
+    }
+
+    fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), TransmitError> {
+        if !self.running {
+            return Err(TransmitError::Stopped);
+        }
+        if len > FRAME_LIMIT {
+            return Err(TransmitError::TooLong {
+                len,
+                limit: FRAME_LIMIT,
+            });
+        }
+        if !self.rings.can_transmit() {
+            self.start_transmitter();
+            let rings = &self.rings;
+            if !wait_until(self.clock.as_ref(), TRANSMIT_LIMIT, || rings.can_transmit()) {
+                self.revive_transmitter();
+                return Err(TransmitError::Busy);
+            }
+        }
+        self.rings.transmit(len, fill);
+        self.start_transmitter();
+        Ok(())
+    }
+
+    fn shutdown(&mut self) {
+        if self.running {
+            self.running = false;
+            // There is nobody left to tell: both directions are off.
+            let _ = stop(self.registers.as_ref(), self.queues, self.clock.as_ref());
+        }
+    }
+}
+
+/// The registers of a GEM, the priority queues that it has, and whether its descriptors have 64-bit addresses.
+fn open(node: &NodeInfo, platform: &dyn Platform) -> Result<(Box<dyn Registers>, u32, bool), GemError> {
+    let missing = GemError::NoRegisters {
+        expected: registers::LEN,
+    };
+    let region: Option<&Region> = node.reg.first().filter(|region| region.len() >= registers::LEN);
+    let region = *region.ok_or(missing)?;
+    let address = region.start();
+    let registers = platform.map(region).ok_or(GemError::Unmapped(address))?;
+    let number = registers.read32(registers::MODULE_ID);
+    if number == u32::MAX || number >> 16 & 0xfff < FIRST_GEM {
+        return Err(GemError::NotGem { address, number });
+    }
+    let design = registers.read32(registers::DESIGN_6);
+    Ok((registers, design & design::QUEUES, design & design::WIDE != 0))
+}
+
+#[cfg(test)]
+mod model;
+#[cfg(test)]
+mod tests;
