@@ -71,7 +71,7 @@ mod tests {
         assert_eq!(lines(0x8004_8004), (64, 2048), "no granule is told");
         assert_eq!(lines(0x8544_8004), (64, 128));
         assert_eq!(
-            lines(0x82_44_8004 & !(0xf << 16) | 6 << 16),
+            lines(0x8244_8004 & !(0xf << 16) | 6 << 16),
             (256, 256),
             "a granule below the line"
         );

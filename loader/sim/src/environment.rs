@@ -47,7 +47,7 @@ fn in_flash(place: FlashPlace, path: &Path) -> Result<Persistence, BuildError> {
 
 fn on_device(place: Place, disks: &Storage) -> Persistence {
     match place.device() {
-        Some((interface, number)) if number >= disks.count(interface) => {
+        Some((interface, number)) if !disks.has(interface, number) => {
             let option = match interface {
                 BlockInterface::Mmc => "--card",
                 BlockInterface::Virtio => "--disk",
