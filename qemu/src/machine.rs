@@ -56,6 +56,10 @@ pub enum Nic {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 pub enum NicModel {
+    /// None that QEMU has.
+    None,
+    /// A network controller of the chip; those with a smaller number are connected to nothing.
+    Onboard(usize),
     /// virtio network on PCI.
     VirtioPci,
     /// virtio network on MMIO, virtio 1 registers.
@@ -69,8 +73,35 @@ pub enum NicModel {
 pub enum Firmware {
     /// Flat image mapped at the reset address (`-bios`).
     Bios(PathBuf),
-    /// Image loaded to RAM by QEMU, which hands over a device tree in x0 (`-kernel`).
+    /// Image loaded to RAM by QEMU, which hands over a device tree in x0 (`-kernel`) if it has one.
     Kernel(PathBuf),
+    /// Image loaded to this address, where the first CPU starts, with 0 in x0: as TF-A starts its BL33.
+    Loader(PathBuf, u64),
+}
+
+/// How a machine starts a board's firmware.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum Start {
+    /// [`Firmware::Bios`].
+    Bios,
+    /// [`Firmware::Kernel`].
+    Kernel,
+    /// [`Firmware::Loader`] at this address.
+    Loader(u64),
+}
+
+/// Where a machine's card slot is.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum CardSlot {
+    /// On PCI: each card gets a controller of its own.
+    #[default]
+    Pci,
+    /// On the board, QEMU's SD interface of this number.
+    Index(u32),
+    /// On the board, the bus at this path, which QEMU connects to no interface.
+    Bus(String),
 }
 
 /// Where a disk's image hangs.
@@ -78,25 +109,36 @@ pub enum Firmware {
 enum Drive {
     /// A virtio disk on the board's own bus.
     Virtio,
-    /// A card in a slot of its own, behind an SD host controller on PCI.
+    /// A card in the board's slot, or one of its own behind an SD host controller on PCI.
     Card,
 }
 
 /// What `machines/NAME.toml` says.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 struct Description {
     /// The board of `board-configs/` whose firmware runs on this machine.
     board: String,
     /// QEMU's machine type.
     machine: String,
-    cpu: String,
+    /// How it starts the firmware.
+    start: Start,
+    /// Whether EL2 is there only if it is asked for (`virtualization=on`).
+    #[serde(default)]
+    virtualization_option: bool,
+    /// Absent where the chip has the CPUs that it has.
+    cpu: Option<String>,
     /// RAM as QEMU's `-m` takes it.
     memory: String,
     smp: u32,
-    /// Version of the interrupt controller.
-    gic: u32,
+    /// Version of the interrupt controller, where there is a choice.
+    gic: Option<u32>,
     nic: NicModel,
+    #[serde(default)]
+    card: CardSlot,
+    /// Which serial port has the console, from 0.
+    #[serde(default)]
+    console: usize,
 }
 
 /// A machine to be started: a description, with the caller's changes.
@@ -160,7 +202,7 @@ impl Machine {
 
     /// Sets the CPU model, as QEMU's `-cpu` takes it.
     pub fn cpu(mut self, cpu: &str) -> Self {
-        self.description.cpu = cpu.to_owned();
+        self.description.cpu = Some(cpu.to_owned());
         self
     }
 
@@ -178,7 +220,7 @@ impl Machine {
 
     /// Sets the version of the interrupt controller: 2 or 3.
     pub fn gic(mut self, version: u32) -> Self {
-        self.description.gic = version;
+        self.description.gic = Some(version);
         self
     }
 
@@ -198,6 +240,16 @@ impl Machine {
     pub fn nic_model(mut self, model: NicModel) -> Self {
         self.description.nic = model;
         self
+    }
+
+    /// Sets the board's firmware, a flat image, which is started as the description says.
+    pub fn boards_firmware(self, image: PathBuf) -> Self {
+        let firmware = match self.description.start {
+            Start::Bios => Firmware::Bios(image),
+            Start::Kernel => Firmware::Kernel(image),
+            Start::Loader(address) => Firmware::Loader(image, address),
+        };
+        self.firmware(firmware)
     }
 
     /// Sets what the machine runs first.
@@ -221,7 +273,8 @@ impl Machine {
         self
     }
 
-    /// Adds an SD card behind an SD host controller of its own on PCI; may be called again for the next slot.
+    /// Adds an SD card: in the board's slot, or, where the board has none, behind an SD host controller of its own on PCI; that may be called
+    /// again for the next slot.
     ///
     /// QEMU refuses an image whose size is no power of two.
     pub fn card(mut self, image: &Path) -> Self {
@@ -239,14 +292,19 @@ impl Machine {
     pub fn arguments(&self) -> Vec<OsString> {
         let description = &self.description;
         let mut arguments: Vec<OsString> = vec!["-machine".into(), self.machine_option("").into()];
-        for (option, value) in [("-cpu", &description.cpu), ("-m", &description.memory)] {
-            arguments.extend([option.into(), value.into()]);
+        let memory = Some(&description.memory);
+        for (option, value) in [("-cpu", description.cpu.as_ref()), ("-m", memory)] {
+            arguments.extend(value.into_iter().flat_map(|value| [option.into(), value.into()]));
         }
         arguments.extend(["-smp".into(), description.smp.to_string().into()]);
         arguments.extend(["-display", "none", "-audio", "none"].map(Into::into));
         match &self.firmware {
             Some(Firmware::Bios(path)) => arguments.extend(["-bios".into(), path.into()]),
             Some(Firmware::Kernel(path)) => arguments.extend(["-kernel".into(), path.into()]),
+            Some(Firmware::Loader(path, address)) => {
+                let loader = format!("loader,file={},addr={address:#x},force-raw=on,cpu-num=0", escaped(path));
+                arguments.extend(["-device".into(), loader.into()]);
+            }
             None => {}
         }
         if let Some(image) = &self.flash {
@@ -257,26 +315,44 @@ impl Machine {
         self.drive_arguments(&mut arguments);
         self.network_arguments(&mut arguments);
         arguments.extend(self.extra.iter().cloned());
+        // The caller's serial port is the next one.
+        for _ in 0..description.console {
+            arguments.extend(["-serial", "null"].map(Into::into));
+        }
         arguments
     }
 
     /// The value of `-machine`; `more` is appended to it.
     fn machine_option(&self, more: &str) -> String {
-        let virtualization = if self.el2 { "on" } else { "off" };
-        let Description { machine, gic, .. } = &self.description;
-        format!("{machine},virtualization={virtualization},gic-version={gic}{more}")
+        let description = &self.description;
+        let mut option = description.machine.clone();
+        if description.virtualization_option {
+            option += if self.el2 {
+                ",virtualization=on"
+            } else {
+                ",virtualization=off"
+            };
+        }
+        if let Some(gic) = description.gic {
+            option += &format!(",gic-version={gic}");
+        }
+        option + more
     }
 
     fn drive_arguments(&self, arguments: &mut Vec<OsString>) {
         for (number, (kind, image)) in self.drives.iter().enumerate() {
-            let mut drive: OsString = format!("if=none,id=drive{number},format=raw,file=").into();
-            drive.push(escaped(image));
-            arguments.extend(["-drive".into(), drive]);
-            let devices = match kind {
-                Drive::Virtio => vec![format!("virtio-blk-device,drive=drive{number}")],
+            let none = format!("none,id=drive{number}");
+            let (interface, devices) = match (kind, &self.description.card) {
+                (Drive::Virtio, _) => (none, vec![format!("virtio-blk-device,drive=drive{number}")]),
                 // QEMU puts the card into the first slot that is empty, and that is the one just added.
-                Drive::Card => vec!["sdhci-pci".into(), format!("sd-card,drive=drive{number}")],
+                (Drive::Card, CardSlot::Pci) => {
+                    (none, vec!["sdhci-pci".into(), format!("sd-card,drive=drive{number}")])
+                }
+                (Drive::Card, CardSlot::Index(index)) => (format!("sd,index={index}"), Vec::new()),
+                (Drive::Card, CardSlot::Bus(bus)) => (none, vec![format!("sd-card,drive=drive{number},bus={bus}")]),
             };
+            let drive = format!("if={interface},format=raw,file={}", escaped(image));
+            arguments.extend(["-drive".into(), drive.into()]);
             for device in devices {
                 arguments.extend(["-device".into(), device.into()]);
             }
@@ -288,8 +364,10 @@ impl Machine {
     }
 
     fn network_arguments(&self, arguments: &mut Vec<OsString>) {
+        let model = self.description.nic;
         let mut netdev: OsString = match &self.nic {
-            Nic::None => return arguments.extend(["-nic".into(), "none".into()]),
+            _ if model == NicModel::None => return arguments.extend(["-nic", "none"].map(Into::into)),
+            Nic::None => return arguments.extend(["-nic", "none"].map(Into::into)),
             Nic::User { .. } => "user,id=net0".into(),
             Nic::Tap { interface } => format!("tap,id=net0,ifname={interface},script=no,downscript=no").into(),
         };
@@ -298,7 +376,14 @@ impl Machine {
             netdev.push(escaped(folder));
         }
         // The card's option ROM is for PC firmware, and is a package of its own: do without.
-        let (device, legacy) = match self.description.nic {
+        let (device, legacy) = match model {
+            NicModel::None => return,
+            NicModel::Onboard(before) => {
+                for _ in 0..before {
+                    arguments.extend(["-nic", "hubport,hubid=9"].map(Into::into));
+                }
+                return arguments.extend(["-nic".into(), netdev]);
+            }
             NicModel::VirtioPci => ("virtio-net-pci,netdev=net0,romfile=", false),
             NicModel::VirtioMmio => ("virtio-net-device,netdev=net0", false),
             NicModel::VirtioMmioLegacy => ("virtio-net-device,netdev=net0", true),
@@ -433,6 +518,35 @@ mod tests {
         assert_eq!(line(&networked).matches("force-legacy").count(), 1);
         let card = Machine::load("virt").unwrap().card(Path::new("sd.img"));
         assert!(!line(&card).contains("force-legacy"));
+    }
+
+    #[test]
+    fn boards_start_their_firmware_and_have_their_own_slots() {
+        let user = || Nic::User {
+            tftp: Some("/srv".into()),
+        };
+        let board = |name| {
+            let machine = Machine::load(name).unwrap().boards_firmware("f,.bin".into());
+            line(&machine.nic(user()).card(Path::new("sd.img")))
+        };
+        assert_eq!(
+            board("zcu102"),
+            "-machine xlnx-zcu102,virtualization=on -m 4G -smp 2 -display none -audio none \
+             -device loader,file=f,,.bin,addr=0x8000000,force-raw=on,cpu-num=0 \
+             -drive if=sd,index=1,format=raw,file=sd.img -nic hubport,hubid=9 -nic hubport,hubid=9 -nic hubport,hubid=9 \
+             -nic user,id=net0,tftp=/srv"
+        );
+        assert_eq!(
+            board("versal"),
+            "-machine xlnx-versal-virt -m 2G -smp 4 -display none -audio none -kernel f,.bin \
+             -drive if=sd,index=0,format=raw,file=sd.img -nic user,id=net0,tftp=/srv"
+        );
+        assert_eq!(
+            board("raspi4b"),
+            "-machine raspi4b -m 2G -smp 4 -display none -audio none -kernel f,.bin \
+             -drive if=none,id=drive0,format=raw,file=sd.img -device sd-card,drive=drive0,bus=/generic-sdhci/sd-bus \
+             -nic none -serial null"
+        );
     }
 
     #[test]

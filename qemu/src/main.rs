@@ -12,7 +12,7 @@ const USAGE: &str = "\
 usage: qemu run BOARD --firmware FILE [OPTION..]
        qemu demo --firmware FILE
 options:
-  --firmware FILE   flat image, mapped at the reset address
+  --firmware FILE   flat image, started as qemu/machines says
   --kernel          load the image to RAM instead, as a kernel
   --tftp FOLDER     files on the TFTP server 10.0.2.2
   --env FILE        flash bank 1, where saveenv keeps the environment; made if it is not there
@@ -75,11 +75,11 @@ impl Options {
 
     fn apply(self, mut machine: Machine) -> Result<Machine, AnyError> {
         let firmware = self.firmware.ok_or_else(|| format!("--firmware is missing\n{USAGE}"))?;
-        machine = machine.firmware(if self.as_kernel {
-            Firmware::Kernel(firmware)
+        machine = if self.as_kernel {
+            machine.firmware(Firmware::Kernel(firmware))
         } else {
-            Firmware::Bios(firmware)
-        });
+            machine.boards_firmware(firmware)
+        };
         machine = machine.nic(Nic::User { tftp: self.tftp });
         if let Some(image) = self.env {
             flash_image(&image)?;

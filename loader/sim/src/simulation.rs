@@ -7,7 +7,7 @@ use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::rc::Rc;
 
-use board_schema::{BoardError, Folder};
+use board_schema::{BoardError, Folder, Reserved};
 use hal::block::BlockInterface;
 use hal::fakes::ManualClock;
 use hal::{BlockDevice, Clock, Console, ExceptionLevel, PhysAddr, Ram, Region};
@@ -120,7 +120,7 @@ pub(crate) struct Frame {
 pub(crate) fn build(options: &Options, folder: &Folder, frame: Frame) -> Result<Context, BuildError> {
     let env = Environment::from_defaults(&folder.environment);
     let tree = tree(options, folder)?;
-    let memory = memory(&tree, env.hex("fdt_addr"))?;
+    let memory = memory(&tree, env.hex("fdt_addr"), &folder.board.reserved)?;
     let level = match options.el1 {
         true => ExceptionLevel::El1,
         false => ExceptionLevel::El2,
@@ -209,7 +209,7 @@ fn tree(options: &Options, folder: &Folder) -> Result<Tree, BuildError> {
 }
 
 /// RAM as the tree describes it, with the loader in it, and the tree where the board's earlier firmware leaves it.
-fn memory(tree: &Tree, tree_address: Option<u64>) -> Result<Memory, BuildError> {
+fn memory(tree: &Tree, tree_address: Option<u64>, kept: &[Reserved]) -> Result<Memory, BuildError> {
     let banks = tree.memory().map_err(tree_error)?;
     let banks = joined(banks.into_iter().filter_map(region).collect());
     let size = banks.iter().map(|bank| bank.len()).fold(0, u64::saturating_add);
@@ -236,6 +236,10 @@ fn memory(tree: &Tree, tree_address: Option<u64>) -> Result<Memory, BuildError> 
         region
             .into_iter()
             .for_each(|region| memory.reserve(region, "a /memreserve/ of the device tree"));
+    }
+    for Reserved { address, size, name } in kept {
+        let region = region((*address, *size));
+        region.into_iter().for_each(|region| memory.reserve(region, name));
     }
     let (len, alignment) = LOADER;
     let loader = room(&memory, len, alignment, "the loader")?;
