@@ -42,10 +42,19 @@ pub fn noise(len: usize, seed: u64) -> Vec<u8> {
 /// # Panics
 /// If it was not built.
 pub fn slipway() -> PathBuf {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/boards/qemu-virt/slipway.bin");
+    built("qemu-virt", "slipway.bin")
+}
+
+/// A file that `scripts/build BOARD` made.
+///
+/// # Panics
+/// If it was not built.
+pub fn built(board: &str, file: &str) -> PathBuf {
+    let boards = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/boards");
+    let path = boards.join(board).join(file);
     assert!(
         path.exists(),
-        "{} is missing: run scripts/build qemu-virt",
+        "{} is missing: run scripts/build {board}",
         path.display()
     );
     path

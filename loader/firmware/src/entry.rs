@@ -4,6 +4,7 @@ use core::arch::global_asm;
 
 use crate::board::{EARLY_UART, RAM_START, ROM_END, ROM_START};
 use crate::layout::{EXCEPTION_STACK_SIZE, STACKS_END};
+use crate::power::FROM_EL3;
 
 global_asm!(
     include_str!("entry.s"),
@@ -11,6 +12,7 @@ global_asm!(
     ROM_END = const ROM_END,
     RAM_START = const RAM_START,
     EARLY_UART = const EARLY_UART,
+    FROM_EL3 = const FROM_EL3,
     STACKS_OFFSET = const STACKS_END,
     EXCEPTION_STACK_SIZE = const EXCEPTION_STACK_SIZE,
 );

@@ -1,7 +1,7 @@
 // From reset to Rust, twice: first where the image was put, to find a device tree and RAM; then at the top of RAM.
 //
 // Register use: x19 device tree address as handed over (x0), x20 base of the image that runs, x21 device tree that was
-// found, x22 base of the final image, x24 end of the room that the early steps may use.
+// found, x22 base of the final image, x24 end of the room that the early steps may use, x25 what TPIDR_ELx begins with (power.rs).
 
     .section .text.head, "ax"
     .global _start
@@ -30,6 +30,7 @@ _start:
 from_reset:
     msr     daifset, #0xf
     mov     x19, x0
+    mov     x25, xzr
     adrp    x20, _start
     ldr     x0, =({ROM_START})
     ldr     x1, =({ROM_END})
@@ -59,7 +60,7 @@ from_scratch:
     b.eq    at_el2
 
 at_el1:
-    msr     tpidr_el1, xzr          // no PSCI conduit is known yet
+    msr     tpidr_el1, x25          // no PSCI conduit is known yet
     mov     x0, #(3 << 20)          // CPACR_EL1.FPEN: no trap of FP and NEON
     msr     cpacr_el1, x0
     movz    x0, #0x0800             // SCTLR_EL1: RES1 bits only, MMU and caches off
@@ -69,6 +70,7 @@ at_el1:
     b       level_is_set
 
 from_el3:
+    mov     x25, #{FROM_EL3}
     // SCR_EL3: NS, RES1, SMD (nobody would answer an SMC), HCE, RW. The lower levels run non-secure AArch64.
     mov     x2, #0x5b1
     grant   id_aa64isar1_el1, 4, (3 << 16)      // PAuth (APA, API, and APA3 below): APK, API
@@ -116,7 +118,7 @@ from_el3:
     eret
 
 at_el2:
-    msr     tpidr_el2, xzr          // no PSCI conduit is known yet
+    msr     tpidr_el2, x25          // no PSCI conduit is known yet
     movz    x0, #0x8000, lsl #16    // HCR_EL2.RW: EL1 is AArch64; no VHE, no traps
     msr     hcr_el2, x0
     isb

@@ -23,6 +23,8 @@ const DRIVER_SHIFT: u32 = 4;
 const ADDRESS: u64 = !0xfff;
 /// Set once a fatal error is being reported.
 const DYING: u64 = 4;
+/// Set by `entry.s` if the loader came from EL3: then nobody is there to answer an SMC, whatever the tree says.
+pub(crate) const FROM_EL3: u64 = 8;
 
 /// Reads from the tree whom to ask, and keeps it.
 pub(crate) fn init(tree: &Tree) {
@@ -30,11 +32,12 @@ pub(crate) fn init(tree: &Tree) {
     let node = ["arm,psci-1.0", "arm,psci-0.2"]
         .iter()
         .find_map(|name| tree.find_compatible(name).next());
+    let from_el3 = kept() & FROM_EL3;
     let method = node.and_then(|node| tree.str(node, "method"));
-    keep(match method {
+    keep(match method.filter(|_| from_el3 == 0) {
         Some("smc") => SMC,
         Some("hvc") => HVC,
-        _ => device_of(tree).unwrap_or(NONE),
+        _ => from_el3 | device_of(tree).unwrap_or(NONE),
     });
 }
 
@@ -81,7 +84,7 @@ pub(crate) fn reset() -> &'static str {
         SMC => explain(psci::system_reset::<Smc>()),
         HVC => explain(psci::system_reset::<Hvc>()),
         DEVICE => ask_device(kept, |device| device.reset()),
-        _ => ABSENT,
+        _ => nobody(kept),
     }
 }
 
@@ -92,7 +95,15 @@ pub(crate) fn power_off() -> &'static str {
         SMC => explain(psci::system_off::<Smc>()),
         HVC => explain(psci::system_off::<Hvc>()),
         DEVICE => ask_device(kept, |device| device.power_off()),
-        _ => ABSENT,
+        _ => nobody(kept),
+    }
+}
+
+fn nobody(kept: u64) -> &'static str {
+    if kept & FROM_EL3 == 0 {
+        ABSENT
+    } else {
+        "the loader was started at EL3, so there is no firmware to ask"
     }
 }
 

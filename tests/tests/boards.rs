@@ -1,0 +1,186 @@
+//! Boards in QEMU: from reset to the prompt, RAM as it is, a reset that comes back, and a card.
+
+use std::fs;
+use std::time::Duration;
+
+use qemu::disks::{DiskImage, Format, Scheme};
+use qemu::{Console, Firmware, Machine};
+use sha2::{Digest, Sha256};
+use system_tests::{built, folder, noise};
+
+/// From a reset or the end of a machine; with other machines beside it.
+const RESET: Duration = Duration::from_secs(60);
+
+fn machine(board: &str) -> Machine {
+    let machine = Machine::of_board(board).unwrap();
+    machine.boards_firmware(built(board, "slipway.bin"))
+}
+
+fn prompt(machine: &Machine, name: &str) -> Console {
+    let mut console = machine.spawn(name).unwrap();
+    console.prompt().unwrap();
+    assert!(console.command("version").unwrap().starts_with("Slipway "));
+    console
+}
+
+/// The start and size of each bank that `bdinfo` prints.
+fn banks(console: &mut Console) -> Vec<(u64, u64)> {
+    let answer = console.command("bdinfo").unwrap();
+    let numbers = |word: &str| -> Vec<u64> {
+        let lines = answer.lines().filter_map(|line| line.trim().strip_prefix(word));
+        let hex = lines.map(|rest| rest.trim_start_matches([' ', '=']).trim_start_matches("0x").to_owned());
+        hex.map(|digits| u64::from_str_radix(&digits, 16).unwrap()).collect()
+    };
+    numbers("-> start").into_iter().zip(numbers("-> size")).collect()
+}
+
+/// What the board's banner, memory map and reset have to be.
+fn comes_up(board: &str, expected: &[(u64, u64)]) {
+    let name = format!("board-{board}");
+    let mut console = prompt(&machine(board), &name);
+    let transcript = console.transcript();
+    assert!(transcript.contains(&format!("Board: {board} (")), "{transcript}");
+    assert!(transcript.contains("), at EL2"), "{transcript}");
+    assert_eq!(banks(&mut console), expected, "{board}");
+    console.send_line("reset").unwrap();
+    console.prompt().unwrap();
+    // A fault on the way ends in the same reset.
+    console.send_line("exception undefined").unwrap();
+    console.expect("### resetting", RESET).unwrap();
+    console.prompt().unwrap();
+    console.send_line("poweroff").unwrap();
+    assert!(console.wait_end(RESET).unwrap().success());
+}
+
+#[test]
+fn zcu102_comes_to_the_prompt_and_back() {
+    let gibibytes = 2 << 30;
+    comes_up("zcu102", &[(0, gibibytes), (0x8_0000_0000, gibibytes)]);
+}
+
+#[test]
+fn versal_comes_to_the_prompt_and_back() {
+    comes_up("versal", &[(0, 2 << 30)]);
+}
+
+/// Without PSCI: the watchdog resets, and the folder says where RAM is.
+#[test]
+fn raspi4b_comes_to_the_prompt_and_back() {
+    comes_up("raspi4b", &[(0, 0x3b40_0000), (0x4000_0000, 0x4000_0000)]);
+}
+
+/// A tree that is handed over has the say: QEMU fills its `/memory` in.
+#[test]
+fn a_tree_that_is_handed_over_comes_before_the_one_built_in() {
+    let tree = built("raspi4b", "built-in.dtb");
+    let machine = machine("raspi4b").extra(["-dtb".as_ref(), tree.as_os_str()]);
+    let mut console = prompt(&machine, "board-raspi4b-dtb");
+    assert_eq!(banks(&mut console), [(0, 0x3c00_0000)]);
+}
+
+/// As a kernel, with ATAGS in x0; as an ELF file; without EL2; and at EL3.
+#[test]
+fn zcu102_starts_in_every_way() {
+    let image = built("zcu102", "slipway.bin");
+    let elf = built("zcu102", "slipway-load.elf");
+    let board = machine("zcu102");
+    prompt(
+        &board.clone().firmware(Firmware::Kernel(image)).memory("2G"),
+        "board-zcu102-kernel",
+    );
+    prompt(
+        &board.clone().firmware(Firmware::Kernel(elf)).memory("2G"),
+        "board-zcu102-elf",
+    );
+    let mut console = prompt(&board.el1(), "board-zcu102-el1");
+    let answer = console.command("bdinfo").unwrap();
+    assert!(answer.contains("level       = EL1"), "{answer}");
+    drop(console);
+    // Then there is no TF-A either, and nobody to answer an SMC.
+    let mut console = prompt(&machine("zcu102").extra(["-machine", "secure=on"]), "board-zcu102-el3");
+    let answer = console.command("bdinfo; reset").unwrap();
+    assert!(answer.contains("level       = EL2"), "{answer}");
+    assert!(answer.contains("the loader was started at EL3"), "{answer}");
+}
+
+/// People load to low RAM, and not over page 0.
+#[test]
+fn ram_at_0_takes_files_from_the_second_page_on() {
+    let mut console = prompt(&machine("zcu102"), "board-zcu102-low");
+    let answer = console
+        .command("mw.l 0x80000 0x12345678; mw.l 0x1000 0x9abcdef0; md.l 0x80000 1; md.l 0x1000 1")
+        .unwrap();
+    assert!(answer.contains("00080000: 12345678"), "{answer}");
+    assert!(answer.contains("00001000: 9abcdef0"), "{answer}");
+    let answer = console.command("mw.l 0 1; echo status $?").unwrap();
+    assert!(answer.contains("status 1"), "{answer}");
+    // The second bank is RAM as well.
+    let answer = console
+        .command("mw.q 0x87ffffff8 0x1122334455667788; md.q 0x87ffffff8 1")
+        .unwrap();
+    assert!(answer.contains("1122334455667788"), "{answer}");
+}
+
+/// A small card, and what is on it.
+fn card(name: &str) -> (DiskImage, Vec<u8>) {
+    let here = folder(name);
+    let _ = fs::remove_dir_all(&here);
+    fs::create_dir_all(&here).unwrap();
+    let image = DiskImage::create(&here.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(1), 40)]).unwrap();
+    let bytes = noise(300_001, 3);
+    let file = here.join("Image");
+    fs::write(&file, &bytes).unwrap();
+    image.add(0, &[&file]).unwrap();
+    (image, bytes)
+}
+
+/// The board's slot is `mmc NUMBER`; what is read from it is what is on the card, and what is saved arrives there.
+fn reads_its_card(board: &str, number: u32) {
+    let name = format!("board-{board}-card");
+    let (image, bytes) = card(&name);
+    let mut console = prompt(&machine(board).card(image.path()), &name);
+    let answer = console.command(&format!("mmc dev {number}; mmc info")).unwrap();
+    assert!(answer.contains(&format!("mmc{number} is current device")), "{answer}");
+    assert!(answer.contains("Capacity: 64 MiB"), "{answer}");
+    let answer = console.command(&format!("ls mmc {number}:1")).unwrap();
+    assert!(answer.contains("300001   Image"), "{answer}");
+    let answer = console
+        .command(&format!("load mmc {number}:1 0x2000000 Image"))
+        .unwrap();
+    assert!(answer.contains("300001 bytes read in "), "{answer}");
+    let answer = console.command("sha256sum 0x2000000 0x493e1").unwrap();
+    let expected: String = Sha256::digest(&bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert!(answer.contains(&expected), "{answer}, not {expected}");
+    let answer = console
+        .command(&format!(
+            "save mmc {number}:1 0x2000000 saved.bin 493e1; echo status $?"
+        ))
+        .unwrap();
+    assert!(answer.contains("status 0"), "{answer}");
+    drop(console);
+    assert_eq!(image.check(0).unwrap(), "");
+    assert!(
+        image.read(0, "saved.bin").unwrap() == bytes,
+        "{board} saved something else"
+    );
+}
+
+/// The tree calls the board's slot `mmc0`, though it is the chip's second.
+#[test]
+fn zcu102_reads_its_card() {
+    reads_its_card("zcu102", 0);
+}
+
+#[test]
+fn versal_reads_its_card() {
+    reads_its_card("versal", 0);
+}
+
+/// Without DMA; Debian's tree has no aliases, and the slot is the second in it.
+#[test]
+fn raspi4b_reads_its_card() {
+    reads_its_card("raspi4b", 1);
+}
