@@ -56,8 +56,11 @@ struct Wires {
     to_host: Link,
 }
 
-/// The loader's end.
-struct Nic(Lan);
+/// The loader's end. It receives what is sent to its address, or to a group, and nothing else.
+struct Nic {
+    lan: Lan,
+    listens_to: MacAddr,
+}
 
 impl Lan {
     /// A network whose wires have the given faults.
@@ -93,7 +96,10 @@ impl Lan {
     /// The device that is on this network.
     #[must_use]
     pub fn device(&self) -> Box<dyn NetDevice> {
-        Box::new(Nic(self.clone()))
+        Box::new(Nic {
+            lan: self.clone(),
+            listens_to: CLIENT_MAC,
+        })
     }
 
     /// The machine at the other end, to look at and to change.
@@ -214,19 +220,27 @@ impl NetDevice for Nic {
         CLIENT_MAC
     }
 
+    fn listen_to(&mut self, mac: MacAddr) {
+        self.listens_to = mac;
+    }
+
     fn link_up(&mut self) -> bool {
-        self.0.clock.advance(IDLE);
-        self.0.link_up.get()
+        self.lan.clock.advance(IDLE);
+        self.lan.link_up.get()
     }
 
     fn receive(&mut self, sink: &mut dyn FnMut(&[u8])) -> bool {
-        let frame = self.0.running.get().then(|| self.0.next_frame()).flatten();
-        frame.inspect(|frame| sink(frame)).is_some()
+        let frame = self.lan.running.get().then(|| self.lan.next_frame()).flatten();
+        let is_ours = |frame: &Vec<u8>| {
+            let is_group = frame.first().is_some_and(|first| first & 1 != 0);
+            is_group || frame.starts_with(&self.listens_to.0)
+        };
+        frame.filter(is_ours).inspect(|frame| sink(frame)).is_some()
     }
 
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), TransmitError> {
         const LIMIT: usize = 1514;
-        if !self.0.running.get() {
+        if !self.lan.running.get() {
             return Err(TransmitError::Stopped);
         }
         if len > LIMIT {
@@ -234,11 +248,11 @@ impl NetDevice for Nic {
         }
         let mut frame = vec![0xee; len];
         fill(&mut frame);
-        self.0.wires.borrow_mut().to_host.send(self.0.now(), frame);
+        self.lan.wires.borrow_mut().to_host.send(self.lan.now(), frame);
         Ok(())
     }
 
     fn shutdown(&mut self) {
-        self.0.running.set(false);
+        self.lan.running.set(false);
     }
 }
