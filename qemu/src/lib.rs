@@ -7,6 +7,7 @@
 pub mod boots;
 mod console;
 pub mod disks;
+pub mod document;
 pub mod dts;
 pub mod forms;
 pub mod generated;

@@ -125,9 +125,18 @@ impl Scenario {
     /// [`Error::Tool`] if QEMU or `dtc` fails.
     pub fn device_tree(&self, name: &str, machine: &Machine, source: &str) -> Result<(), Error> {
         let blob = self.folder.join(name);
-        let text = blob.with_extension("dts");
         machine.dump_dtb(&blob)?;
-        tools::dtc("dtb", "dts", &blob, &text)?;
+        self.board_tree(name, &blob, source)
+    }
+
+    /// Writes the device tree in the file `board` with `source` appended to its source.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] if `dtc` fails.
+    pub fn board_tree(&self, name: &str, board: &Path, source: &str) -> Result<(), Error> {
+        let blob = self.folder.join(name);
+        let text = blob.with_extension("dts");
+        tools::dtc("dtb", "dts", board, &text)?;
         let machine_source = file(&text, std::fs::read_to_string(&text))?;
         file(&text, std::fs::write(&text, machine_source + source))?;
         tools::dtc("dts", "dtb", &text, &blob)?;

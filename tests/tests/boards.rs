@@ -3,10 +3,12 @@
 use std::fs;
 use std::time::Duration;
 
+use qemu::boots::Kernel;
 use qemu::disks::{DiskImage, Format, Scheme};
+use qemu::document;
 use qemu::{Console, Firmware, Machine};
 use sha2::{Digest, Sha256};
-use system_tests::{built, folder, noise};
+use system_tests::{assert_placed, built, folder, load, noise, start};
 
 /// From a reset or the end of a machine; with other machines beside it.
 const RESET: Duration = Duration::from_secs(60);
@@ -183,4 +185,30 @@ fn versal_reads_its_card() {
 #[test]
 fn raspi4b_reads_its_card() {
     reads_its_card("raspi4b", 1);
+}
+
+/// The dom0less document's own lines, typed at the board that they were written for, files by its Ethernet, real Xen, both guests.
+fn the_document(name: &str, kernel: Kernel) {
+    let tree = built("zcu102", "built-in.dtb");
+    let boot = document::on_zcu102(&folder(name), &tree, kernel).unwrap();
+    let mut console = load(machine("zcu102"), &boot, name).unwrap();
+    start(&mut console, &boot).unwrap();
+    assert_placed(&console.transcript(), &boot);
+    let transcript = console.transcript();
+    for line in [
+        "Warning: '0x0x80000' has its 0x twice; read as 0x80000",
+        "/chosen/domU1/module@30000000: the unit address says 0x30000000, reg says 0x3000000",
+    ] {
+        assert!(transcript.contains(line), "no {line:?} in {transcript}");
+    }
+}
+
+#[test]
+fn the_document_verbatim_on_zcu102() {
+    the_document("board-zcu102-document", Kernel::Plain);
+}
+
+#[test]
+fn the_document_verbatim_on_zcu102_with_packed_kernels() {
+    the_document("board-zcu102-document-gzip", Kernel::Gzip);
 }
