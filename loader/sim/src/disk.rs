@@ -1,16 +1,23 @@
-//! A disk or a card whose content is a file on the host.
+//! A disk or a card whose content is a file on the host, or has the files of a folder.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use hal::block::{BLOCK_SIZE, BlockFault, BlockInterface, Medium};
 use hal::flash::Meanwhile;
 use hal::{BlockDevice, BlockError, BlockIdx};
 
+use crate::card::{self, CardError};
+
+/// Where the blocks are.
+trait Content: Read + Write + Seek {}
+
+impl<T: Read + Write + Seek> Content for T {}
+
 /// A disk over a raw image, which is written to as a real one is. An image that cannot be written is a disk that cannot.
 pub struct FileDisk {
-    file: File,
+    content: Box<dyn Content>,
     name: String,
     interface: BlockInterface,
     medium: Medium,
@@ -26,19 +33,33 @@ impl FileDisk {
         let read_only = writable.is_err();
         let mut file = writable.or_else(|_| File::open(path))?;
         let len = file.seek(SeekFrom::End(0))?;
+        let mut disk = Self::new(path, interface, Box::new(file), len);
+        disk.medium.read_only = read_only;
+        Ok(disk.named("Slipway", "disk image"))
+    }
+
+    /// The disk with the files of the folder at `path`, on a FAT32 in its first partition. What is written to it is gone with it.
+    ///
+    /// # Errors
+    /// If the folder cannot be read, or a FAT32 cannot hold what is in it.
+    pub(crate) fn with_folder(path: &Path, interface: BlockInterface) -> Result<Self, CardError> {
+        let card = card::of_folder(path)?;
+        let len = card.len() as u64;
+        let disk = Self::new(path, interface, Box::new(Cursor::new(card)), len);
+        Ok(disk.named("Slipway", "folder"))
+    }
+
+    fn new(path: &Path, interface: BlockInterface, content: Box<dyn Content>, len: u64) -> Self {
         let medium = Medium {
             blocks: len / BLOCK_SIZE as u64,
-            read_only,
-            vendor: "Slipway".to_owned(),
-            product: "disk image".to_owned(),
             ..Medium::default()
         };
-        Ok(Self {
-            file,
+        Self {
+            content,
             name: path.display().to_string(),
             interface,
             medium,
-        })
+        }
     }
 
     /// The same with another maker's name.
@@ -63,7 +84,7 @@ impl FileDisk {
             return Err(self.error(first, fault));
         }
         let offset = first.get().saturating_mul(BLOCK_SIZE as u64);
-        let sought = self.file.seek(SeekFrom::Start(offset));
+        let sought = self.content.seek(SeekFrom::Start(offset));
         sought.map(drop).map_err(|error| self.failed(first, &error))
     }
 
@@ -92,7 +113,7 @@ impl BlockDevice for FileDisk {
 
     fn read(&mut self, first: BlockIdx, bytes: &mut [u8], _meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
         self.seek(first, bytes.len())?;
-        let read = self.file.read_exact(bytes);
+        let read = self.content.read_exact(bytes);
         read.map_err(|error| self.failed(first, &error))
     }
 
@@ -101,7 +122,7 @@ impl BlockDevice for FileDisk {
             return Err(self.error(first, BlockFault::ReadOnly));
         }
         self.seek(first, bytes.len())?;
-        let written = self.file.write_all(bytes).and_then(|()| self.file.flush());
+        let written = self.content.write_all(bytes).and_then(|()| self.content.flush());
         written.map_err(|error| self.failed(first, &error))
     }
 

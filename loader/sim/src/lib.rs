@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod board_tree;
+mod card;
 mod clocks;
 pub mod disk;
 mod drawing;

@@ -20,7 +20,9 @@ Without any of them: a console; Ctrl-] leaves it.
   --env FILE      the flash that the board saves its environment in, as a raw image; made if it is not there.
                   A board that saves it on a card or a disk has it on the one that --card or --disk names
   --card FILE     a card in the next slot, as a raw image: mmc 0, mmc 1 and so on
-  --disk FILE     the next disk, as a raw image: virtio 0, virtio 1 and so on
+  --disk FILE     the next disk, as a raw image: virtio 0, virtio 1 and so on.
+                  Of either, a folder is one in memory that has its files, on a FAT32 in partition 1. What is written to that is
+                  gone at the end: the folder is not changed
   --memory SIZE   RAM, such as 512M or 8G (1G)
   --el1           start at EL1, where Xen cannot run
   --dtb FILE      the machine's device tree, RAM included, in place of a small one made for the board
@@ -77,9 +79,9 @@ pub struct Options {
     pub files: PathBuf,
     /// The image of the flash that holds the environment.
     pub env: Option<PathBuf>,
-    /// The images of the cards.
+    /// The images of the cards, or folders with their files.
     pub cards: Vec<PathBuf>,
-    /// The images of the disks.
+    /// The images of the disks, or folders with their files.
     pub disks: Vec<PathBuf>,
     /// RAM in bytes; by default what the device tree says, or 1 GiB.
     pub memory: Option<u64>,

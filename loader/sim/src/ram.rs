@@ -16,16 +16,24 @@ impl SparseRam {
     pub(crate) fn new(banks: &[Region]) -> Result<Self, TryReserveError> {
         let mut ram = Vec::new();
         for bank in banks {
-            let len = usize::try_from(bank.len()).unwrap_or(usize::MAX);
-            // `vec!` gives untouched zeros, but aborts where there is no room; this asks first. A compiler that saw that
-            // the room is not used would not ask.
-            let mut room: Vec<u8> = Vec::new();
-            room.try_reserve_exact(len)?;
-            drop(std::hint::black_box(room));
-            ram.push((*bank, vec![0; len]));
+            ram.push((*bank, zeros(bank.len())?));
         }
         Ok(Self(ram))
     }
+}
+
+/// As many zeros, which the host gives when they are first touched.
+///
+/// # Errors
+/// If it does not give so many.
+pub(crate) fn zeros(len: u64) -> Result<Vec<u8>, TryReserveError> {
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    // `vec!` gives untouched zeros, but aborts where there is no room; this asks first. A compiler that saw that
+    // the room is not used would not ask.
+    let mut room: Vec<u8> = Vec::new();
+    room.try_reserve_exact(len)?;
+    drop(std::hint::black_box(room));
+    Ok(vec![0; len])
 }
 
 /// Where the bytes of `part` are among those of `bank`.

@@ -21,6 +21,7 @@ use loader_core::storage::Storage;
 use thiserror::Error;
 
 use crate::board_tree::board_tree;
+use crate::card::CardError;
 use crate::disk::FileDisk;
 use crate::environment;
 use crate::lan::{Faults, Lan};
@@ -59,6 +60,9 @@ pub enum BuildError {
         /// What the system said.
         source: io::Error,
     },
+    /// A folder cannot be made a card.
+    #[error(transparent)]
+    Card(#[from] CardError),
     /// `--files` does not name a folder.
     #[error("--files {}: not a folder", .0.display())]
     NoFolder(PathBuf),
@@ -161,13 +165,20 @@ fn storage(options: &Options) -> Result<Storage, BuildError> {
     let disks = options.disks.iter().map(|path| (path, BlockInterface::Virtio));
     let mut devices: Vec<Box<dyn BlockDevice>> = Vec::new();
     for (path, interface) in cards.chain(disks) {
-        let disk = FileDisk::open(path, interface).map_err(|source| BuildError::Read {
-            path: path.clone(),
-            source,
-        })?;
-        devices.push(Box::new(disk));
+        devices.push(Box::new(disk(path, interface)?));
     }
     Ok(Storage::new(devices))
+}
+
+/// A disk over an image, or with the files of a folder.
+fn disk(path: &Path, interface: BlockInterface) -> Result<FileDisk, BuildError> {
+    if path.is_dir() {
+        return Ok(FileDisk::with_folder(path, interface)?);
+    }
+    FileDisk::open(path, interface).map_err(|source| BuildError::Read {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Finds the board that is named, or the folder of one.
