@@ -119,6 +119,22 @@ fn config(folder: &Path) -> Result<Boot, Error> {
     Ok(files.boot(Vec::new(), "xen boot tftp"))
 }
 
+/// A `xen.cfg` with one domain for a board whose UART has that path or alias, and its files.
+///
+/// # Errors
+/// As [`boot`].
+pub fn one_domain(folder: &Path, uart: &str) -> Result<Boot, Error> {
+    let files = Files::new(folder, &["domU1"])?;
+    let text = format!(
+        "options=console=dtuart dtuart={uart} bootscrub=0\n\
+         domu1_kernel=Image.gz {}\ndomu1_ramdisk=domU1.cpio.gz\n\
+         domu1_property=cpus=1\ndomu1_property=memory=0x20000\ndomu1_property=vpl011\n",
+        args("domU1")
+    );
+    files.text("xen.cfg", &text)?;
+    Ok(files.boot(Vec::new(), "xen boot tftp"))
+}
+
 fn keys(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
     let files = Files::new(folder, &["dom0", "domU1", "domU2"])?;
     let binary = |key: &str| format!("uefi,binary = \"{key}\";");

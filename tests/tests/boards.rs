@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use qemu::boots::Kernel;
 use qemu::disks::{DiskImage, Format, Scheme};
-use qemu::document;
 use qemu::{Console, Firmware, Machine};
+use qemu::{document, forms};
 use sha2::{Digest, Sha256};
 use system_tests::{assert_placed, built, folder, load, noise, start};
 
@@ -211,4 +211,29 @@ fn the_document_verbatim_on_zcu102() {
 #[test]
 fn the_document_verbatim_on_zcu102_with_packed_kernels() {
     the_document("board-zcu102-document-gzip", Kernel::Gzip);
+}
+
+/// Over the board's Ethernet, with the tree that QEMU makes for it.
+#[test]
+fn versal_boots_xen_with_a_domain() {
+    let name = "board-versal-xen";
+    let boot = forms::one_domain(&folder(name), "/uart@ff000000").unwrap();
+    let mut console = load(machine("versal"), &boot, name).unwrap();
+    start(&mut console, &boot).unwrap();
+}
+
+/// From its card, with the tree that is built in, whose memory the board's folder knows.
+#[test]
+fn raspi4b_boots_xen_with_a_domain() {
+    let name = "board-raspi4b-xen";
+    let mut boot = forms::one_domain(&folder(name), "serial1").unwrap();
+    let here = boot.scenario.folder();
+    let image = DiskImage::create(&here.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(1), 40)]).unwrap();
+    let files = ["xen", "Image.gz", "domU1.cpio.gz", "xen.cfg"].map(|file| here.join(file));
+    image
+        .add(0, &files.each_ref().map(std::path::PathBuf::as_path))
+        .unwrap();
+    let mut console = prompt(&machine("raspi4b").card(image.path()), name);
+    boot.start = "xen boot mmc 1:1".to_owned();
+    start(&mut console, &boot).unwrap();
 }
