@@ -75,6 +75,11 @@ impl Guests {
         self.cache.join("host/u-boot-2025.bin")
     }
 
+    /// Debian's U-Boot for the Raspberry Pi.
+    pub fn u_boot_rpi(&self) -> PathBuf {
+        self.cache.join("host/u-boot-rpi.bin")
+    }
+
     /// The TFTP server `atftpd`.
     pub fn atftpd(&self) -> PathBuf {
         self.cache.join("host/atftpd")

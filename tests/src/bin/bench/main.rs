@@ -71,6 +71,7 @@ fn main() -> Result<()> {
     bench.web_server(&mut table)?;
     bench.disks(&mut table)?;
     bench.card(&mut table)?;
+    bench.raspberry_pi(&mut table)?;
     bench.xen(&mut table)?;
     println!("\n{table}");
     Ok(())
@@ -351,6 +352,38 @@ impl Bench {
                 Loader::Slipway => ("load mmc 0:1 0x42000000 four", "4194304 bytes read"),
             };
             session.rate_until(line, 4 << 20, closing)
+        })
+    }
+
+    /// The same card on a machine whose U-Boot knows it: no DMA there, the processor moves every word.
+    fn raspberry_pi(&self, table: &mut Table) -> Result<()> {
+        let name = "`load mmc` of 4 MiB on raspi4b, FAT";
+        if !name.contains(&self.only) {
+            return Ok(());
+        }
+        let boards = self.slipway.parent().and_then(Path::parent).ok_or("no boards")?;
+        let board = boards.join("raspi4b");
+        let tree = Guests::open()?.device_trees().join("broadcom/bcm2711-rpi-4-b.dtb");
+        let folder = self.folder.join("raspi4b");
+        std::fs::create_dir_all(&folder)?;
+        let file = folder.join("four");
+        std::fs::write(&file, noise(4 << 20, 0))?;
+        let image = DiskImage::create(&folder.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(8), 300)])?;
+        image.add(0, &[&file])?;
+        self.row(table, name, Kind::MiBPerSecond, |loader| {
+            let firmware = match loader {
+                Loader::UBoot => Guests::open()?.u_boot_rpi(),
+                Loader::Slipway => board.join("slipway.bin"),
+            };
+            let machine = Machine::of_board("raspi4b")?.boards_firmware(firmware);
+            let machine = machine.card(image.path()).extra(["-dtb".as_ref(), tree.as_os_str()]);
+            let mut session = Session::start(&machine)?;
+            if loader == Loader::UBoot {
+                session = session.with_prompt(b"\nU-Boot> ");
+            }
+            session.reach_prompt()?;
+            session.command("mmc dev 1")?;
+            session.rate_until("load mmc 1:1 0x2000000 four", 4 << 20, "4194304 bytes read")
         })
     }
 

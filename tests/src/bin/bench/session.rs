@@ -27,6 +27,7 @@ pub(crate) struct Session {
     unread: Vec<u8>,
     /// The end of all output, for messages.
     tail: Vec<u8>,
+    prompt: &'static [u8],
 }
 
 impl Session {
@@ -62,7 +63,14 @@ impl Session {
             last: started,
             unread: Vec::new(),
             tail: Vec::new(),
+            prompt: PROMPT,
         })
+    }
+
+    /// The same with another prompt than usual.
+    pub(crate) fn with_prompt(mut self, prompt: &'static [u8]) -> Self {
+        self.prompt = prompt;
+        self
     }
 
     /// Stops autoboot as soon as it is offered, and waits for the prompt.
@@ -70,7 +78,7 @@ impl Session {
         self.wait(b"stop autoboot", PATIENCE)?;
         self.input.write_all(b" ")?;
         self.input.flush()?;
-        self.wait(PROMPT, PATIENCE)
+        self.wait(self.prompt, PATIENCE)
     }
 
     /// Sets addresses by hand, so that no DHCP is in the measurement.
@@ -89,7 +97,7 @@ impl Session {
     /// Types a line and waits for the next prompt.
     pub(crate) fn command(&mut self, line: &str) -> Result<()> {
         self.send(line)?;
-        self.wait(PROMPT, PATIENCE)
+        self.wait(self.prompt, PATIENCE)
     }
 
     /// How long a line takes, from its Enter to the next prompt.
@@ -101,7 +109,7 @@ impl Session {
         let begin = Instant::now();
         self.input.write_all(b"\r")?;
         self.input.flush()?;
-        self.wait(PROMPT, PATIENCE)?;
+        self.wait(self.prompt, PATIENCE)?;
         Ok(self.last - begin)
     }
 
