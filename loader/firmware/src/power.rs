@@ -74,8 +74,7 @@ pub(crate) fn begin_last_words() -> bool {
     kept & DYING == 0
 }
 
-const ABSENT: &str =
-    "the device tree names neither PSCI 0.2 or later nor a device that resets, so there is nobody to ask";
+const ABSENT: &str = "no device tree has named PSCI 0.2 or later, or a device that resets, so there is nobody to ask";
 
 /// Resets the machine (PSCI SYSTEM_RESET). Returns only if that is refused, with the reason.
 pub(crate) fn reset() -> &'static str {
