@@ -9,7 +9,7 @@
 //! controller's bus clock is not asked for: MDC is divided so far that it is slow enough with any.
 
 mod hardware;
-mod phy;
+mod mdio;
 mod registers;
 mod rings;
 
@@ -21,9 +21,11 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers};
 
+use crate::net::address;
+use crate::net::phy::{Link, Management, Wire};
 use crate::wait::wait_until;
-use hardware::{base_config, local_mac, own_mac, queue_offsets, stop, wait_for_transmitter, write_mac};
-use phy::{Link, Management};
+use hardware::{base_config, own_mac, queue_offsets, stop, wait_for_transmitter, write_mac};
+use mdio::{Port, config_of, link_of};
 use registers::{config, control, design, dma, receive_status, transmit_status};
 use rings::{BUFFER, RECEIVE, Rings};
 
@@ -69,15 +71,6 @@ pub enum GemError {
     OutOfReach(PhysAddr),
 }
 
-/// What is at the other end of the controller's pins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wire {
-    /// A PHY at this address of the management bus.
-    Phy(u8),
-    /// Something that does not tell, or has nothing to tell: the link counts as up.
-    Fixed,
-}
-
 /// A GEM that runs.
 pub struct Gem {
     name: String,
@@ -108,7 +101,11 @@ impl Gem {
         let (found, mac) = (registers.read32(registers::CONFIG), own_mac(registers.as_ref()));
         stop(registers.as_ref(), queues, clock.as_ref())?;
         let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
-        let mac = node.ethernet.mac.or(mac).unwrap_or_else(|| local_mac(clock.as_ref()));
+        let mac = node
+            .ethernet
+            .mac
+            .or(mac)
+            .unwrap_or_else(|| address::made_up(clock.as_ref()));
         let mut device = Self {
             name: name.map_or_else(|| String::from("gem"), String::from),
             mac,
@@ -123,29 +120,21 @@ impl Gem {
             running: true,
         };
         let link = device.find_wire(node, found);
-        device.config |= link.config();
+        device.config |= config_of(link);
         device.set_up(wide);
         Ok(device)
     }
 
     /// Finds out what is at the other end, and the link to begin with.
     fn find_wire(&mut self, node: &NodeInfo, found: u32) -> Link {
-        if let Some(link) = node.ethernet.fixed_link {
-            return Link::new(link.speed, link.full_duplex);
-        }
         self.registers.write32(registers::CONFIG, self.config);
-        let management = self.management();
-        let Some(phy) = management.find(node.ethernet.phy) else {
-            // On another controller's management bus, perhaps: whoever set the speed knew.
-            return match found & config::LINK {
-                0 => Link::GIGABIT,
-                _ => Link::of_config(found),
-            };
-        };
-        management.wake(phy);
-        let link = management.link(phy).unwrap_or(Link::GIGABIT);
-        self.wire = Wire::Phy(phy);
-        link
+        self.registers.write32(registers::CONTROL, control::MANAGEMENT);
+        let (wire, link) = self.management().attach(&node.ethernet);
+        self.wire = wire;
+        link.unwrap_or_else(|| match found & config::LINK {
+            0 => Link::GIGABIT,
+            _ => link_of(found),
+        })
     }
 
     /// Gives the stopped controller its memory and starts it.
@@ -186,11 +175,11 @@ impl Gem {
         write(registers::CONTROL, control::RUN);
     }
 
-    fn management(&self) -> Management<'_> {
-        Management {
+    fn management(&self) -> Management<Port<'_>> {
+        Management(Port {
             registers: self.registers.as_ref(),
             clock: self.clock.as_ref(),
-        }
+        })
     }
 
     /// Looks whether the receiver had to stop, and starts it again.
@@ -272,7 +261,7 @@ impl NetDevice for Gem {
         let Some(link) = link else {
             return false;
         };
-        let config = self.config & !config::LINK | link.config();
+        let config = self.config & !config::LINK | config_of(link);
         if config != self.config {
             self.config = config;
             self.registers.write32(registers::CONFIG, config);

@@ -6,6 +6,7 @@ use hal::{Clock, MacAddr, Registers};
 
 use super::GemError;
 use super::registers::{self, config, control, receive_status, transmit_status};
+use crate::net::address;
 use crate::wait::wait_until;
 
 /// How long the transmitter may take to stop: one frame at 10 Mbit/s takes 1.3 ms.
@@ -65,14 +66,7 @@ pub(super) fn base_config(registers: &dyn Registers, found: u32) -> u32 {
 pub(super) fn own_mac(registers: &dyn Registers) -> Option<MacAddr> {
     let [a, b, c, d] = registers.read32(registers::ADDRESS_BOTTOM).to_le_bytes();
     let [e, f, ..] = registers.read32(registers::ADDRESS_TOP).to_le_bytes();
-    let mac = [a, b, c, d, e, f];
-    (mac != [0; 6] && a & 1 == 0).then_some(MacAddr(mac))
-}
-
-/// A locally administered address for this start (IEEE 802, 8.4).
-pub(super) fn local_mac(clock: &dyn Clock) -> MacAddr {
-    let [_, _, _, a, b, c, d, e] = clock.entropy().to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
+    address::station([a, b, c, d, e, f])
 }
 
 pub(super) fn write_mac(registers: &dyn Registers, mac: MacAddr) {

@@ -10,6 +10,8 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
+use crate::net::phy::model::phy;
+
 const RECEIVE: u32 = 1 << 2;
 const TRANSMIT: u32 = 1 << 3;
 const MANAGEMENT: u32 = 1 << 4;
@@ -54,20 +56,6 @@ pub(super) struct State {
 /// Clones are the same device.
 #[derive(Clone)]
 pub(super) struct Model(pub(super) Rc<RefCell<State>>);
-
-/// The PHY of QEMU's boards, an 88E1111: link up at 1000 Mbit/s.
-pub(super) fn phy() -> [u16; 32] {
-    let mut words = [0; 32];
-    words[0] = 0x1140;
-    words[1] = 0x796d;
-    words[2] = 0x0141;
-    words[3] = 0x0cc2;
-    words[4] = 0x01e1;
-    words[5] = 0xcde1;
-    words[9] = 0x0300;
-    words[10] = 0x7c00;
-    words
-}
 
 impl Model {
     /// A device as QEMU's zcu102 has it: 64-bit descriptors, one priority queue, the PHY at address 23.

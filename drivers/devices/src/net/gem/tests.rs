@@ -10,8 +10,9 @@ use hal::net::TransmitError;
 use hal::node::{Ethernet, FixedLink};
 use hal::{Clock, DmaMemory, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers, StreamingDma};
 
-use super::model::{Model, Sending, phy};
+use super::model::{Model, Sending};
 use super::{Gem, GemError, POLLS_PER_LOOK};
+use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
 const BROADCAST: [u8; 6] = [0xff; 6];

@@ -1,15 +1,12 @@
-//! PHYs over the management port: registers that all have (IEEE 802.3, clauses 22.2.4 and 28). What a maker's PHY has besides, delays of
-//! an RGMII among it, stays as the firmware before us set it.
+//! PHYs over a controller's management port: registers that all have (IEEE 802.3, clauses 22.2.4 and 28). What a maker's PHY has besides,
+//! delays of an RGMII among it, stays as the firmware before us set it.
 
 use core::time::Duration;
 
-use hal::{Clock, Registers};
-
-use super::registers::{CONTROL, PHY_MAINTENANCE, STATUS, config, control, maintenance, status};
-use crate::wait::wait_until;
+use hal::node::Ethernet;
 
 /// How long one frame on the bus may take: 64 bits of MDC, which is no slower than 100 kHz.
-const FRAME_LIMIT: Duration = Duration::from_millis(10);
+pub(super) const FRAME_LIMIT: Duration = Duration::from_millis(10);
 const ADDRESSES: u8 = 32;
 
 const BASIC_CONTROL: u8 = 0;
@@ -55,58 +52,55 @@ impl Link {
     pub(super) const fn new(speed: u32, full_duplex: bool) -> Self {
         Self { speed, full_duplex }
     }
-
-    /// The bits of network_config that the link needs.
-    pub(super) const fn config(self) -> u32 {
-        let speed = match self.speed {
-            1000 => config::GIGABIT,
-            100 => config::SPEED_100,
-            _ => 0,
-        };
-        speed | if self.full_duplex { config::FULL_DUPLEX } else { 0 }
-    }
-
-    /// What network_config is set to.
-    pub(super) const fn of_config(config: u32) -> Self {
-        let speed = if config & config::GIGABIT != 0 {
-            1000
-        } else if config & config::SPEED_100 != 0 {
-            100
-        } else {
-            10
-        };
-        Self::new(speed, config & config::FULL_DUPLEX != 0)
-    }
 }
 
-/// The management port.
-pub(super) struct Management<'a> {
-    pub(super) registers: &'a dyn Registers,
-    pub(super) clock: &'a dyn Clock,
+/// What is at the other end of the controller's pins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    /// A PHY at this address of the management bus.
+    Phy(u8),
+    /// Something that does not tell, or has nothing to tell: the link counts as up.
+    Fixed,
 }
 
-impl Management<'_> {
-    /// Does one frame; `None` if the port does not get it done.
-    fn exchange(&self, phy: u8, register: u8, request: u32) -> Option<u16> {
-        let idle = || self.registers.read32(STATUS) & status::MANAGEMENT_IDLE != 0;
-        let wait = || wait_until(self.clock, FRAME_LIMIT, idle).then_some(());
-        wait()?;
-        let phy = u32::from(phy) << maintenance::PHY_SHIFT;
-        let register = u32::from(register) << maintenance::REGISTER_SHIFT;
-        let frame = maintenance::FRAME | phy | register | request;
-        self.registers.write32(PHY_MAINTENANCE, frame);
-        wait()?;
-        let [low, high, ..] = self.registers.read32(PHY_MAINTENANCE).to_le_bytes();
-        Some(u16::from_le_bytes([low, high]))
+/// What a frame on the management bus is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Request {
+    Read,
+    Write(u16),
+}
+
+/// The part of a controller that reaches the registers of PHYs.
+pub(super) trait ManagementPort {
+    /// Does one frame, with what the register held if it was to be read; `None` if the port does not get it done within
+    /// [`FRAME_LIMIT`].
+    fn exchange(&self, phy: u8, register: u8, request: Request) -> Option<u16>;
+}
+
+/// What is done with PHYs, over any port.
+pub(super) struct Management<P>(pub(super) P);
+
+impl<P: ManagementPort> Management<P> {
+    /// Finds out what is at the other end, wakes it, and gives the link to begin with: `None` if there is nobody to ask.
+    pub(super) fn attach(&self, node: &Ethernet) -> (Wire, Option<Link>) {
+        if let Some(link) = node.fixed_link {
+            return (Wire::Fixed, Some(Link::new(link.speed, link.full_duplex)));
+        }
+        let Some(phy) = self.find(node.phy) else {
+            // On another controller's management bus, perhaps: whoever set the speed knew.
+            return (Wire::Fixed, None);
+        };
+        self.wake(phy);
+        (Wire::Phy(phy), Some(self.link(phy).unwrap_or(Link::GIGABIT)))
     }
 
     fn read(&self, phy: u8, register: u8) -> Option<u16> {
-        self.exchange(phy, register, maintenance::READ)
+        self.0.exchange(phy, register, Request::Read)
     }
 
     fn write(&self, phy: u8, register: u8, value: u16) {
         // A port that does not work shows at the next reading.
-        let _ = self.exchange(phy, register, maintenance::WRITE | u32::from(value));
+        let _ = self.0.exchange(phy, register, Request::Write(value));
     }
 
     /// Whether a PHY has this address: the bus floats at ones elsewhere, or is held at zero.
@@ -116,8 +110,7 @@ impl Management<'_> {
     }
 
     /// The PHY at the address that the tree says, else the first that answers. `None` if there is none.
-    pub(super) fn find(&self, stated: Option<u32>) -> Option<u8> {
-        self.registers.write32(CONTROL, control::MANAGEMENT);
+    fn find(&self, stated: Option<u32>) -> Option<u8> {
         let stated = stated.and_then(|phy| u8::try_from(phy).ok());
         let stated = stated.filter(|phy| *phy < ADDRESSES);
         for phy in stated.into_iter().chain(0..ADDRESSES) {
@@ -130,7 +123,7 @@ impl Management<'_> {
     }
 
     /// Wakes the PHY if it is asleep, and has it negotiate if nobody has set it up.
-    pub(super) fn wake(&self, phy: u8) {
+    fn wake(&self, phy: u8) {
         let Some(found) = self.read(phy, BASIC_CONTROL) else {
             return;
         };
@@ -199,39 +192,6 @@ fn negotiated((own_gigabit, their_gigabit): (u16, u16), (own, theirs): (u16, u16
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Link, forced, negotiated};
-
-    #[test]
-    fn the_best_that_both_sides_can() {
-        // What QEMU's 88E1111 says, and others by the tables of clauses 28 and 40.
-        for (gigabit, base, expected) in [
-            ((0x0300, 0x7c00), (0x01e1, 0xcde1), Link::new(1000, true)),
-            ((0x0100, 0x0400), (0x01e1, 0xcde1), Link::new(1000, false)),
-            ((0x0300, 0), (0x01e1, 0x41e1), Link::new(100, true)),
-            ((0, 0x7c00), (0x01e1, 0x40a1), Link::new(100, false)),
-            ((0, 0), (0x0061, 0x01e1), Link::new(10, true)),
-            ((0, 0), (0x01e1, 0x0021), Link::new(10, false)),
-            ((0, 0), (0, 0), Link::new(10, false)),
-        ] {
-            assert_eq!(negotiated(gigabit, base), expected, "{gigabit:x?} {base:x?}");
-        }
-    }
-
-    #[test]
-    fn a_speed_that_was_set() {
-        assert_eq!(forced(0x0140), Link::new(1000, true));
-        assert_eq!(forced(0x2000), Link::new(100, false));
-        assert_eq!(forced(0x0100), Link::new(10, true));
-    }
-
-    #[test]
-    fn the_mac_is_set_as_the_link_is() {
-        for speed in [10, 100, 1000] {
-            for full_duplex in [false, true] {
-                let link = Link::new(speed, full_duplex);
-                assert_eq!(Link::of_config(link.config()), link);
-            }
-        }
-    }
-}
+pub(super) mod model;
+#[cfg(test)]
+mod tests;
