@@ -14,6 +14,7 @@ use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
 use crate::mmc::sdhci::{self, SdhciError};
 use crate::net::gem::{Gem, GemError};
+use crate::net::genet::{Genet, GenetError};
 use crate::net::virtio_net::VirtioNet;
 use crate::pci::PciError;
 use crate::pci::host::{self, Endpoint};
@@ -78,9 +79,19 @@ pub const PROBES: &[Probe] = &[
         run: sdhci_node,
     },
     Probe {
+        compatible: "brcm,bcm2711-genet-v5",
+        sharing: Sharing::AsTreeSays,
+        run: genet_node,
+    },
+    Probe {
         compatible: "brcm,bcm2835-sdhci",
         sharing: Sharing::Nothing,
         run: sdhci_node,
+    },
+    Probe {
+        compatible: "brcm,genet-v5",
+        sharing: Sharing::AsTreeSays,
+        run: genet_node,
     },
     Probe {
         compatible: "cdns,gem",
@@ -200,6 +211,9 @@ pub enum ProbeError {
     /// An Ethernet controller.
     #[error(transparent)]
     Gem(#[from] GemError),
+    /// An Ethernet controller of Broadcom's.
+    #[error(transparent)]
+    Genet(#[from] GenetError),
     /// PCI.
     #[error(transparent)]
     Pci(#[from] PciError),
@@ -301,6 +315,11 @@ fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
 
 fn gem_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
     devices.networks.push(Box::new(Gem::start(node, platform)?));
+    Ok(())
+}
+
+fn genet_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    devices.networks.push(Box::new(Genet::start(node, platform)?));
     Ok(())
 }
 

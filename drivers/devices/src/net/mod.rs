@@ -1,6 +1,9 @@
 //! Ethernet devices.
 
 mod address;
+#[cfg(test)]
+mod far;
 pub mod gem;
+pub mod genet;
 mod phy;
 pub mod virtio_net;

@@ -368,6 +368,8 @@ fn who_shares_memory_that_is_not_cached() {
         ("virtio,mmio", true, false),
         ("cdns,zynqmp-gem", false, true),
         ("cdns,zynqmp-gem", true, false),
+        ("brcm,bcm2711-genet-v5", false, true),
+        ("brcm,genet-v5", true, false),
         ("arasan,sdhci-8.9a", false, true),
         ("pci-host-ecam-generic", false, true),
         ("pci-host-ecam-generic", true, false),
@@ -425,6 +427,26 @@ fn a_node_that_is_no_gem_is_reported() {
         (
             "/ethernet@ff0e0000",
             "the module at 0xff0e0000 has the number 0x00000000, which is no GEM's"
+        )
+    );
+}
+
+#[test]
+fn a_node_that_is_no_genet_is_reported() {
+    let platform = FakePlatform::new(|_| Some(Box::new(EmptySlot)));
+    let node = NodeInfo {
+        path: "/scb/ethernet@7d580000".into(),
+        compatible: Vec::from(["brcm,bcm2711-genet-v5".into(), "brcm,genet-v5".into()]),
+        reg: Vec::from([Region::new(PhysAddr(0xfd58_0000), 0x1_0000).unwrap()]),
+        ..NodeInfo::default()
+    };
+    let devices = probe(&[node], &platform);
+    let (path, error) = &devices.failures[0];
+    assert_eq!(
+        (path.as_str(), error.to_string().as_str()),
+        (
+            "/scb/ethernet@7d580000",
+            "the controller at 0xfd580000 has the revision 0x74726976, which is not GENET version 5"
         )
     );
 }

@@ -8,10 +8,11 @@ use core::cell::OnceCell;
 use hal::fakes::{BusMemory, FakePlatform, ManualClock};
 use hal::net::TransmitError;
 use hal::node::{Ethernet, FixedLink};
-use hal::{Clock, DmaMemory, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers, StreamingDma};
+use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
 use super::{Gem, GemError, POLLS_PER_LOOK};
+use crate::net::far::Far;
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
@@ -473,62 +474,6 @@ fn what_is_no_gem() {
         error.to_string(),
         "the device's node has no register region of at least 0x700 bytes"
     );
-}
-
-/// A machine whose memory devices see `far` away from where the test's model of it begins.
-struct Far(FakePlatform, u64);
-
-struct FarMemory(Box<dyn DmaMemory>, u64);
-
-impl DmaMemory for FarMemory {
-    fn bus_address(&self) -> PhysAddr {
-        self.0.bus_address().checked_add(self.1).unwrap()
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn read16(&self, offset: usize) -> u16 {
-        self.0.read16(offset)
-    }
-    fn read32(&self, offset: usize) -> u32 {
-        self.0.read32(offset)
-    }
-    fn write16(&mut self, offset: usize, value: u16) {
-        self.0.write16(offset, value);
-    }
-    fn write32(&mut self, offset: usize, value: u32) {
-        self.0.write32(offset, value);
-    }
-    fn write64(&mut self, offset: usize, value: u64) {
-        self.0.write64(offset, value);
-    }
-    fn bytes(&mut self, offset: usize, len: usize) -> Option<&[u8]> {
-        self.0.bytes(offset, len)
-    }
-    fn bytes_mut(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
-        self.0.bytes_mut(offset, len)
-    }
-    fn fence(&mut self) {
-        self.0.fence();
-    }
-}
-
-impl Platform for Far {
-    fn map(&self, region: Region) -> Option<Box<dyn Registers>> {
-        self.0.map(region)
-    }
-    fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
-        Some(Box::new(FarMemory(self.0.dma(len)?, self.1)))
-    }
-    fn streaming(&self) -> Rc<dyn StreamingDma> {
-        panic!("frames are not lent")
-    }
-    fn clock(&self) -> Rc<dyn Clock> {
-        self.0.clock()
-    }
-    fn without_coherence(&self) -> Box<dyn Platform + '_> {
-        panic!("the probe decides that")
-    }
 }
 
 fn far_machine(design: u32, far: u64) -> (Model, Result<Gem, GemError>) {
