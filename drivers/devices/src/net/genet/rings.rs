@@ -134,17 +134,16 @@ impl Rings {
         waiting != 0
     }
 
-    /// Whether there is a free transmit buffer.
+    /// Whether there is a free transmit buffer. With a device that says it sent what it was not given there is none.
     pub(super) fn can_transmit(&mut self, registers: &dyn Registers) -> bool {
-        if self.given.wrapping_sub(self.sent) < TRANSMIT {
-            return true;
+        if self.waiting_to_leave() >= TRANSMIT {
+            self.sent = device_index(registers, TRANSMIT_DMA);
         }
-        let sent = device_index(registers, TRANSMIT_DMA);
-        // A device cannot have sent what it was not given.
-        if self.given.wrapping_sub(sent) <= TRANSMIT {
-            self.sent = sent;
-        }
-        self.given.wrapping_sub(self.sent) < TRANSMIT
+        self.waiting_to_leave() < TRANSMIT
+    }
+
+    fn waiting_to_leave(&self) -> u16 {
+        self.given.wrapping_sub(self.sent)
     }
 
     /// Gives the device a frame of `len` bytes, no more than a buffer's, that `fill` writes. There is a free buffer
