@@ -71,6 +71,16 @@ fn raspi4b_comes_to_the_prompt_and_back() {
     comes_up("raspi4b", &[(0, 0x3b40_0000), (0x4000_0000, 0x4000_0000)]);
 }
 
+/// QEMU has no such controller: the first access would be a fault.
+#[test]
+fn a_device_that_only_the_tree_has_is_named_and_left_alone() {
+    let console = prompt(&machine("raspi4b"), "board-raspi4b-absent");
+    let transcript = console.transcript();
+    let line = "/scb/ethernet@7d580000: not used: the registers at 0xfd580000 cannot be used: nothing answers there";
+    assert!(transcript.contains(line), "{transcript}");
+    assert!(transcript.contains("No ethernet found."), "{transcript}");
+}
+
 /// A tree that is handed over has the say: QEMU fills its `/memory` in.
 #[test]
 fn a_tree_that_is_handed_over_comes_before_the_one_built_in() {

@@ -7,8 +7,9 @@ use alloc::vec::Vec;
 use hal::dma::{DmaMemory, StreamingDma};
 use hal::platform::Platform;
 use hal::registers::Registers;
-use hal::{Clock, Region};
+use hal::{Clock, Region, Width};
 
+use crate::bus;
 use crate::dma::{DmaBlock, Lender, Pool};
 use crate::mmio::Mmio;
 use crate::mmu::{DEVICE_END, PAGE};
@@ -41,8 +42,10 @@ impl Platform for Hardware {
         // Page 0 is not mapped: a null pointer must fault. What is there is the flash that the loader may have been started from.
         let mapped = region.start().get() >= PAGE as u64 && region.end().get() <= DEVICE_END as u64;
         let is_device = mapped && !self.ram.iter().any(|bank| bank.overlaps(region));
+        // Trees name devices that a machine does not have, or that have no power: a driver's first access would be a fault.
+        let answers = is_device && bus::read(region.start(), Width::Word).is_ok();
         // SAFETY: from PAGE to DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
-        is_device.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
+        answers.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
     }
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {

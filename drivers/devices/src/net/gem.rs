@@ -50,7 +50,7 @@ pub enum GemError {
         expected: u64,
     },
     /// The registers' address is RAM or nothing.
-    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
     Unmapped(PhysAddr),
     /// Another controller: 10/100 MACB, or nothing at all.
     #[error("the module at {address} has the number {number:#010x}, which is no GEM's")]

@@ -52,7 +52,7 @@ pub enum GenetError {
         expected: u64,
     },
     /// The registers' address is RAM or nothing.
-    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
     Unmapped(PhysAddr),
     /// Another version, whose registers lie elsewhere, or nothing at all.
     #[error("the controller at {address} has the revision {revision:#010x}, which is not GENET version 5")]

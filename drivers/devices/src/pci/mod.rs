@@ -39,7 +39,7 @@ pub enum PciError {
     #[error("the host bridge's configuration space is missing or smaller than one bus (1 MiB)")]
     NoConfigurationSpace,
     /// The host bridge's registers cannot be mapped.
-    #[error("the configuration space {0} cannot be mapped: it is not a device's address range")]
+    #[error("the configuration space {0} cannot be used: nothing answers there, or it is no device's address range")]
     ConfigurationUnmapped(Region),
     /// A base address register is of a type that does not exist.
     #[error("function {function}: base address register {bar} is of the unknown type {kind}")]

@@ -324,7 +324,8 @@ fn slots_of_virtio_mmio() {
     let expected = [
         (
             "/virtio_mmio@a000400",
-            "the registers at 0xa000400 cannot be mapped: it is not a device's address".to_string(),
+            "the registers at 0xa000400 cannot be used: nothing answers there, or it is no device's address"
+                .to_string(),
         ),
         (
             "/virtio_mmio@a000600",

@@ -175,7 +175,7 @@ pub enum VirtioError {
         expected: u64,
     },
     /// The registers cannot be mapped.
-    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
     Unmapped(PhysAddr),
     /// The registers are not those of a virtio device.
     #[error("the registers at {address} begin with {magic:#x}, not with virtio's 0x74726976")]

@@ -52,7 +52,7 @@ pub enum SdhciError {
         expected: u64,
     },
     /// The registers cannot be mapped.
-    #[error("the registers at {0} cannot be mapped: it is not a device's address")]
+    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
     Unmapped(PhysAddr),
     /// Nothing answers at the registers.
     #[error("nothing answers at {0}")]
