@@ -35,6 +35,25 @@
 
 extern crate alloc;
 
+/// The accesses of [`hal::Registers`] that a model of a device refuses whose registers are words.
+#[cfg(test)]
+macro_rules! words_only {
+    () => {
+        fn read8(&self, offset: usize) -> u8 {
+            panic!("8 bits are read at {offset:#x}")
+        }
+        fn read16(&self, offset: usize) -> u16 {
+            panic!("16 bits are read at {offset:#x}")
+        }
+        fn write8(&self, offset: usize, _value: u8) {
+            panic!("8 bits are written at {offset:#x}")
+        }
+        fn write16(&self, offset: usize, _value: u16) {
+            panic!("16 bits are written at {offset:#x}")
+        }
+    };
+}
+
 pub mod block;
 pub mod cache_lines;
 pub mod flash;

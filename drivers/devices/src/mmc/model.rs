@@ -40,8 +40,6 @@ pub(crate) struct State {
     pub(crate) words: [u32; 64],
     /// The clock before the divider, in MHz, for the model's own arithmetic.
     pub(crate) base: u64,
-    /// Added to addresses on the bus: where the test's memory lies for the controller.
-    pub(crate) offset: u64,
     /// Readings of the status until what a command comes to is told, and of the reset bits until they are clear.
     pub(crate) latency: u32,
     /// Bits of resets that do not end.
@@ -82,7 +80,6 @@ impl Model {
             card,
             words,
             base: 52,
-            offset: 0,
             latency: 2,
             stuck_resets: 0,
             unstable: false,
@@ -342,13 +339,7 @@ impl State {
 }
 
 impl Registers for Model {
-    fn read8(&self, offset: usize) -> u8 {
-        panic!("8 bits are read at {offset:#x}");
-    }
-
-    fn read16(&self, offset: usize) -> u16 {
-        panic!("16 bits are read at {offset:#x}");
-    }
+    words_only!();
 
     fn read32(&self, offset: usize) -> u32 {
         let mut state = self.0.borrow_mut();
@@ -360,14 +351,6 @@ impl Registers for Model {
             reg::DATA => state.read_data(),
             _ => *state.word(offset),
         }
-    }
-
-    fn write8(&self, offset: usize, _value: u8) {
-        panic!("8 bits are written at {offset:#x}");
-    }
-
-    fn write16(&self, offset: usize, _value: u16) {
-        panic!("16 bits are written at {offset:#x}");
     }
 
     fn write32(&self, offset: usize, value: u32) {

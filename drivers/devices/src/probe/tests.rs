@@ -86,26 +86,21 @@ fn pci_machine(functions: Vec<FakeFunction>) -> Machine {
 
 fn pci_machine_with(functions: Vec<FakeFunction>, model_on: fn(BusMemory) -> Model) -> Machine {
     let bus = FakeBus::new(functions);
-    let model = Rc::new(RefCell::new(Option::<Model>::None));
-    let (mapped_bus, mapped_model) = (Rc::clone(&bus), Rc::clone(&model));
-    let platform = FakePlatform::new(move |region| {
+    let memory = BusMemory::default();
+    let model = model_on(memory.clone());
+    let (mapped_bus, mapped_model) = (Rc::clone(&bus), model.clone());
+    let platform = FakePlatform::with_memory(memory, move |region| {
         let len = usize::try_from(region.len()).unwrap();
         if region.start().get() == FakeBus::ECAM.0 {
             return Some(Box::new(Window::new(Rc::clone(&mapped_bus), 0, len)) as Box<_>);
         }
         let (_, bar, offset) = mapped_bus.answers(region)?;
         assert_eq!(bar, 4);
-        let model = Rc::new(PciModel(mapped_model.borrow().clone()?));
+        let model = Rc::new(PciModel(mapped_model.clone()));
         Some(Box::new(Window::new(model, usize::try_from(offset).unwrap(), len)))
     });
-    let device = model_on(platform.memory.clone());
-    *model.borrow_mut() = Some(device.clone());
     let devices = probe(&[FakeBus::node()], &platform);
-    Machine {
-        bus,
-        model: device,
-        devices,
-    }
+    Machine { bus, model, devices }
 }
 
 fn exchange(device: &mut dyn NetDevice, model: &Model) {
@@ -242,11 +237,8 @@ fn card_slots_of_the_tree_keep_its_order() {
             .eq(crate::mmc::sdhci::COMPATIBLE.iter().map(|(name, _)| *name))
     );
     for (compatible, _) in crate::mmc::sdhci::COMPATIBLE {
-        let models = Rc::new(RefCell::new(Option::<mmc::model::Model>::None));
-        let mapped = Rc::clone(&models);
-        let platform = FakePlatform::new(move |_| Some(Box::new(mapped.borrow().clone()?)));
-        let model = mmc::model::Model::new(platform.memory.clone(), Rc::clone(&platform.clock), None);
-        *models.borrow_mut() = Some(model);
+        let empty = |memory, clock| mmc::model::Model::new(memory, clock, None);
+        let (platform, _) = FakePlatform::around(BusMemory::default(), empty);
         let node = |address: u64| NodeInfo {
             path: alloc::format!("/soc/mmc@{address:x}"),
             compatible: Vec::from([(*compatible).into()]),
@@ -302,14 +294,13 @@ fn functions_that_lie_about_their_structures() {
 
 #[test]
 fn slots_of_virtio_mmio() {
-    let model = Rc::new(RefCell::new(Option::<Model>::None));
-    let mapped = Rc::clone(&model);
-    let platform = FakePlatform::new(move |region| match region.start().get() {
-        0x0a00_0200 => Some(Box::new(mapped.borrow().clone()?)),
+    let memory = BusMemory::default();
+    let model = Model::new(memory.clone(), true);
+    let platform = FakePlatform::with_memory(memory, move |region| match region.start().get() {
+        0x0a00_0200 => Some(Box::new(model.clone())),
         0x0a00_0000 => Some(Box::new(EmptySlot)),
         _ => None,
     });
-    *model.borrow_mut() = Some(Model::new(platform.memory.clone(), true));
     let missing = NodeInfo {
         reg: Vec::new(),
         ..slot(3)
@@ -337,19 +328,15 @@ fn slots_of_virtio_mmio() {
 
 #[test]
 fn disks_are_numbered_in_the_order_of_the_slots() {
-    let models = Rc::new(RefCell::new(Vec::<Model>::new()));
-    let mapped = Rc::clone(&models);
-    let platform = FakePlatform::new(move |region| {
-        let index = usize::try_from(region.start().get() - 0x0a00_0000).unwrap() / 0x200;
-        Some(Box::new(mapped.borrow()[index].clone()))
+    let memory = BusMemory::default();
+    let models = [8, 0, 16].map(|blocks| match blocks {
+        0 => Model::new(memory.clone(), false),
+        _ => Model::with_disk(memory.clone(), true, Disk::new(blocks)),
     });
-    for blocks in [8, 0, 16] {
-        let memory = platform.memory.clone();
-        models.borrow_mut().push(match blocks {
-            0 => Model::new(memory, false),
-            _ => Model::with_disk(memory, true, Disk::new(blocks)),
-        });
-    }
+    let platform = FakePlatform::with_memory(memory, move |region| {
+        let index = usize::try_from(region.start().get() - 0x0a00_0000).unwrap() / 0x200;
+        Some(Box::new(models[index].clone()))
+    });
     let mut devices = probe(&[slot(2), slot(1), slot(0)], &platform);
     assert!(devices.failures.is_empty());
     assert_eq!((devices.networks.len(), devices.disks.len()), (1, 2));
@@ -395,11 +382,8 @@ fn who_shares_memory_that_is_not_cached() {
 #[test]
 fn what_the_tree_says_of_the_caches_is_what_the_driver_gets() {
     for dma_coherent in [false, true] {
-        let model = Rc::new(RefCell::new(Option::<mmc::model::Model>::None));
-        let mapped = Rc::clone(&model);
-        let platform = FakePlatform::new(move |_| Some(Box::new(mapped.borrow().clone()?)));
-        let device = mmc::model::Model::new(platform.memory.clone(), Rc::clone(&platform.clock), None);
-        *model.borrow_mut() = Some(device);
+        let empty = |memory, clock| mmc::model::Model::new(memory, clock, None);
+        let (platform, _) = FakePlatform::around(BusMemory::default(), empty);
         let node = NodeInfo {
             path: "/axi/mmc@ff170000".into(),
             compatible: Vec::from(["arasan,sdhci-8.9a".into()]),

@@ -14,17 +14,35 @@ use crate::dma::{DmaMemory, StreamingDma};
 use crate::platform::Platform;
 use crate::registers::Registers;
 
-/// The RAM that devices reach, from [`BusMemory::START`] up. Clones are the same RAM.
-#[derive(Clone, Debug, Default)]
-pub struct BusMemory(Rc<RefCell<Vec<u8>>>);
+/// The RAM that devices reach, from [`BusMemory::START`] up, or from elsewhere ([`BusMemory::at`]). Clones are the same RAM.
+#[derive(Clone, Debug)]
+pub struct BusMemory {
+    bytes: Rc<RefCell<Vec<u8>>>,
+    start: PhysAddr,
+}
+
+impl Default for BusMemory {
+    fn default() -> Self {
+        Self::at(Self::START)
+    }
+}
 
 impl BusMemory {
-    /// The bus address of the first byte.
+    /// The usual bus address of the first byte.
     pub const START: PhysAddr = PhysAddr(0x8000_0000);
     const PAGE: usize = 4096;
 
-    fn offset(address: PhysAddr) -> Option<usize> {
-        usize::try_from(address.get().checked_sub(Self::START.get())?).ok()
+    /// RAM whose first byte devices see at `start`.
+    #[must_use]
+    pub fn at(start: PhysAddr) -> Self {
+        Self {
+            bytes: Rc::default(),
+            start,
+        }
+    }
+
+    fn offset(&self, address: PhysAddr) -> Option<usize> {
+        usize::try_from(address.get().checked_sub(self.start.get())?).ok()
     }
 
     /// Copies `out.len()` bytes from `address`, as a device reads.
@@ -32,8 +50,10 @@ impl BusMemory {
     /// # Panics
     /// If no such memory was given out: the driver told the device a wrong address.
     pub fn read(&self, address: PhysAddr, out: &mut [u8]) {
-        let memory = self.0.borrow();
-        let bytes = Self::offset(address).and_then(|start| memory.get(start..start.checked_add(out.len())?));
+        let memory = self.bytes.borrow();
+        let bytes = self
+            .offset(address)
+            .and_then(|start| memory.get(start..start.checked_add(out.len())?));
         out.copy_from_slice(bytes.unwrap_or_else(|| panic!("the device reads at {address}, which it was not given")));
     }
 
@@ -42,8 +62,10 @@ impl BusMemory {
     /// # Panics
     /// If no such memory was given out: the driver told the device a wrong address.
     pub fn write(&self, address: PhysAddr, bytes: &[u8]) {
-        let mut memory = self.0.borrow_mut();
-        let place = Self::offset(address).and_then(|start| memory.get_mut(start..start.checked_add(bytes.len())?));
+        let mut memory = self.bytes.borrow_mut();
+        let place = self
+            .offset(address)
+            .and_then(|start| memory.get_mut(start..start.checked_add(bytes.len())?));
         place
             .unwrap_or_else(|| panic!("the device writes at {address}, which it was not given"))
             .copy_from_slice(bytes);
@@ -61,7 +83,7 @@ impl BusMemory {
     }
 
     fn allocate(&self, len: usize) -> FakeDma {
-        let mut memory = self.0.borrow_mut();
+        let mut memory = self.bytes.borrow_mut();
         let start = memory.len();
         let len = len.next_multiple_of(Self::PAGE);
         memory.resize(start.saturating_add(len), 0);
@@ -90,7 +112,7 @@ struct FakeDma {
 impl FakeDma {
     fn number<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let inside = offset.is_multiple_of(N) && offset.checked_add(N)? <= self.driver.len();
-        let memory = self.memory.0.borrow();
+        let memory = self.memory.bytes.borrow();
         let start = inside.then(|| self.start.checked_add(offset)).flatten()?;
         memory.get(start..)?.first_chunk().copied()
     }
@@ -109,7 +131,7 @@ impl FakeDma {
 impl DmaMemory for FakeDma {
     fn bus_address(&self) -> PhysAddr {
         let offset = u64::try_from(self.start).unwrap_or(u64::MAX);
-        PhysAddr(BusMemory::START.get().saturating_add(offset))
+        PhysAddr(self.memory.start.get().saturating_add(offset))
     }
 
     fn len(&self) -> usize {
@@ -200,12 +222,38 @@ pub struct FakePlatform {
 }
 
 impl FakePlatform {
+    /// What a reading of the clock takes, in microseconds.
+    const STEP: u64 = 1000;
+
     /// A machine that maps registers through `map`.
     #[must_use]
     pub fn new(map: impl Fn(Region) -> Option<Box<dyn Registers>> + 'static) -> Self {
+        Self::with_memory(BusMemory::default(), map)
+    }
+
+    /// A machine with that memory and one device, made of the memory and the clock: its registers are wherever they are looked for, and its
+    /// clones are the same device.
+    #[must_use]
+    pub fn around<R: Registers + Clone + 'static>(
+        memory: BusMemory,
+        device: impl FnOnce(BusMemory, Rc<ManualClock>) -> R,
+    ) -> (Self, R) {
+        let clock = Rc::new(ManualClock::with_step(Self::STEP));
+        let device = device(memory.clone(), Rc::clone(&clock));
+        let mapped = device.clone();
+        let platform = Self {
+            clock,
+            ..Self::with_memory(memory, move |_| Some(Box::new(mapped.clone())))
+        };
+        (platform, device)
+    }
+
+    /// A machine with that memory that maps registers through `map`.
+    #[must_use]
+    pub fn with_memory(memory: BusMemory, map: impl Fn(Region) -> Option<Box<dyn Registers>> + 'static) -> Self {
         Self {
-            memory: BusMemory::default(),
-            clock: Rc::new(ManualClock::with_step(1000)),
+            memory,
+            clock: Rc::new(ManualClock::with_step(Self::STEP)),
             map: Rc::new(map),
             coherent: true,
             given: Rc::default(),

@@ -3,10 +3,9 @@ use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use hal::block::{BlockDevice, BlockFault, BlockIdx, BlockInterface};
-use hal::fakes::FakePlatform;
+use hal::fakes::{BusMemory, FakePlatform};
 use hal::{Clock, DmaMemory, NodeInfo, PhysAddr, Platform, Region, Registers, StreamingDma};
 
 use super::VirtioBlk;
@@ -80,12 +79,9 @@ fn setups() -> impl Iterator<Item = Setup> {
 }
 
 fn try_start(setup: &Setup, disk: Disk, change: impl FnOnce(&Model)) -> (Model, Result<VirtioBlk, VirtioError>) {
-    let cell = Rc::new(OnceCell::<Model>::new());
-    let mapped = Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::with_disk(platform.memory.clone(), setup.legacy, disk);
+    let device = |memory, _| Model::with_disk(memory, setup.legacy, disk);
+    let (platform, model) = FakePlatform::around(BusMemory::default(), device);
     change(&model);
-    assert!(cell.set(model.clone()).is_ok());
     let (transport, id) = MmioTransport::open(&node(), &platform).unwrap().unwrap();
     assert_eq!(id, BLOCK);
     let name = "virtio-blk#0".into();

@@ -169,17 +169,9 @@ impl State {
         }
     }
 
-    fn on_bus(&self, address: u64) -> PhysAddr {
-        PhysAddr(
-            address
-                .checked_sub(self.offset)
-                .expect("an address that no device reaches"),
-        )
-    }
-
     /// Moves a block to or from memory. Whether it went well.
     fn block_by_dma(&mut self, address: u64) -> bool {
-        let place = self.on_bus(address);
+        let place = PhysAddr(address);
         if self.is_write() {
             let mut block = vec![0; 512];
             self.memory.read(place, &mut block);
@@ -211,7 +203,7 @@ impl State {
         let high = u64::from(*self.word(reg::ADMA_ADDRESS + 4));
         let mut place = low | high << 32;
         loop {
-            let at = self.on_bus(place);
+            let at = PhysAddr(place);
             let head = self.memory.number::<4>(at);
             let tail = PhysAddr(at.get() + 4);
             let address = if wide {

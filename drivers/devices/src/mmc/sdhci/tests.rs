@@ -3,7 +3,7 @@ use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::Cell;
 
 use hal::block::{BlockDevice, BlockError, BlockFault, BlockIdx, BlockInterface};
 use hal::fakes::{BusMemory, FakePlatform, ManualClock};
@@ -50,7 +50,7 @@ enum Lends {
     FarOwn,
 }
 
-const FAR: u64 = 1 << 32;
+const FAR: PhysAddr = PhysAddr(1 << 32);
 
 struct Machine {
     fake: FakePlatform,
@@ -67,52 +67,15 @@ impl StreamingDma for Lender {
     fn take_back(&self, bytes: &mut [u8], address: PhysAddr) {
         match self.1 {
             Lends::Odd => {}
-            Lends::Far => self.0.take_back(bytes, PhysAddr(address.get() - FAR)),
             _ => self.0.take_back(bytes, address),
         }
     }
     fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr> {
         match self.1 {
-            Lends::All | Lends::FarOwn => self.0.lend_to_read(bytes),
+            Lends::All | Lends::Far | Lends::FarOwn => self.0.lend_to_read(bytes),
             Lends::Nothing => None,
             Lends::Odd => Some(PhysAddr(0x7001)),
-            Lends::Far => self.0.lend_to_read(bytes)?.checked_add(FAR),
         }
-    }
-}
-
-struct FarDma(Box<dyn DmaMemory>);
-
-impl DmaMemory for FarDma {
-    fn bus_address(&self) -> PhysAddr {
-        PhysAddr(self.0.bus_address().get() + FAR)
-    }
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-    fn read16(&self, offset: usize) -> u16 {
-        self.0.read16(offset)
-    }
-    fn read32(&self, offset: usize) -> u32 {
-        self.0.read32(offset)
-    }
-    fn write16(&mut self, offset: usize, value: u16) {
-        self.0.write16(offset, value);
-    }
-    fn write32(&mut self, offset: usize, value: u32) {
-        self.0.write32(offset, value);
-    }
-    fn write64(&mut self, offset: usize, value: u64) {
-        self.0.write64(offset, value);
-    }
-    fn bytes(&mut self, offset: usize, len: usize) -> Option<&[u8]> {
-        self.0.bytes(offset, len)
-    }
-    fn bytes_mut(&mut self, offset: usize, len: usize) -> Option<&mut [u8]> {
-        self.0.bytes_mut(offset, len)
-    }
-    fn fence(&mut self) {
-        self.0.fence();
     }
 }
 
@@ -121,10 +84,12 @@ impl Platform for Machine {
         self.fake.map(region)
     }
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {
-        let memory = self.fake.dma(len).filter(|_| self.memory)?;
+        if !self.memory {
+            return None;
+        }
         match self.lends {
-            Lends::Far | Lends::FarOwn => Some(Box::new(FarDma(memory))),
-            _ => Some(memory),
+            Lends::FarOwn => FakePlatform::with_memory(BusMemory::at(FAR), |_| None).dma(len),
+            _ => self.fake.dma(len),
         }
     }
     fn streaming(&self) -> Rc<dyn StreamingDma> {
@@ -175,19 +140,18 @@ impl Setup {
     }
 
     fn try_open(self, change: impl FnOnce(&Model)) -> (Model, Result<Slot, SdhciError>, Rc<ManualClock>) {
-        let cell = Rc::new(RefCell::new(Option::<Model>::None));
-        let mapped = Rc::clone(&cell);
-        let fake = FakePlatform::new(move |_| Some(Box::new(mapped.borrow().clone()?)));
+        let memory = match self.lends {
+            Lends::Far => BusMemory::at(FAR),
+            _ => BusMemory::default(),
+        };
+        let (fake, model) = FakePlatform::around(memory, |memory, clock| Model::new(memory, clock, self.card));
         let clock = Rc::clone(&fake.clock);
-        let model = Model::new(fake.memory.clone(), Rc::clone(&clock), self.card);
         {
             let mut state = model.0.borrow_mut();
             state.words[reg::CAPABILITIES / 4] = self.capabilities;
             state.words[reg::VERSION / 4] = self.version << 16;
-            state.offset = if self.lends == Lends::Far { FAR } else { 0 };
         }
         change(&model);
-        *cell.borrow_mut() = Some(model.clone());
         let machine = Machine {
             fake,
             lends: self.lends,

@@ -13,13 +13,7 @@ struct Model {
 }
 
 impl Registers for Model {
-    fn read8(&self, _: usize) -> u8 {
-        panic!("words only")
-    }
-
-    fn read16(&self, _: usize) -> u16 {
-        panic!("words only")
-    }
+    words_only!();
 
     fn read32(&self, offset: usize) -> u32 {
         match offset {
@@ -27,14 +21,6 @@ impl Registers for Model {
             0x20 => self.status,
             _ => panic!("read of {offset:#x}"),
         }
-    }
-
-    fn write8(&self, _: usize, _: u8) {
-        panic!("words only")
-    }
-
-    fn write16(&self, _: usize, _: u16) {
-        panic!("words only")
     }
 
     fn write32(&self, offset: usize, value: u32) {

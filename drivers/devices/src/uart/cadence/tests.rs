@@ -78,18 +78,7 @@ impl Model {
 }
 
 impl Registers for Model {
-    fn read8(&self, _offset: usize) -> u8 {
-        panic!("the registers are words")
-    }
-    fn read16(&self, _offset: usize) -> u16 {
-        panic!("the registers are words")
-    }
-    fn write8(&self, _offset: usize, _value: u8) {
-        panic!("the registers are words")
-    }
-    fn write16(&self, _offset: usize, _value: u16) {
-        panic!("the registers are words")
-    }
+    words_only!();
 
     fn read32(&self, offset: usize) -> u32 {
         let mut state = self.0.borrow_mut();

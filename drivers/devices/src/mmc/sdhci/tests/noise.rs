@@ -10,12 +10,8 @@ struct Noise {
 }
 
 impl Registers for Noise {
-    fn read8(&self, _offset: usize) -> u8 {
-        panic!("8 bits")
-    }
-    fn read16(&self, _offset: usize) -> u16 {
-        panic!("16 bits")
-    }
+    words_only!();
+
     fn read32(&self, offset: usize) -> u32 {
         // Knuth's linear congruential generator.
         let next = self
@@ -27,12 +23,6 @@ impl Registers for Noise {
         let word = (next >> 32) as u32;
         let pin = self.pinned.iter().find(|(register, ..)| *register == offset);
         pin.map_or(word, |(_, set, clear)| (word | set) & !clear)
-    }
-    fn write8(&self, _offset: usize, _value: u8) {
-        panic!("8 bits")
-    }
-    fn write16(&self, _offset: usize, _value: u16) {
-        panic!("16 bits")
     }
     fn write32(&self, _offset: usize, _value: u32) {}
 }
