@@ -2,7 +2,7 @@
 
 mod address;
 #[cfg(test)]
-mod far;
+mod bench;
 pub mod gem;
 pub mod genet;
 mod phy;

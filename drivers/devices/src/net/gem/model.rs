@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
-use crate::net::phy::model::phy;
+use crate::net::phy::model::Bus;
 
 const RECEIVE: u32 = 1 << 2;
 const TRANSMIT: u32 = 1 << 3;
@@ -37,12 +37,7 @@ pub(super) struct State {
     /// It found no buffer, and waits to be switched off and on.
     stalled: bool,
     address_on: bool,
-    /// How far away the device sees memory.
-    pub(super) far: u64,
-    /// PHYs by address.
-    pub(super) phys: BTreeMap<u8, [u16; 32]>,
-    /// What register 1 of a PHY says the next times it is read.
-    pub(super) latched: VecDeque<u16>,
+    pub(super) mdio: Bus,
     pub(super) port_hangs: bool,
     pub(super) sending: Sending,
     pub(super) sent: VecDeque<Vec<u8>>,
@@ -50,7 +45,6 @@ pub(super) struct State {
     pub(super) never_stops: bool,
     pub(super) reads: usize,
     pub(super) control_writes: usize,
-    pub(super) phy_frames: usize,
 }
 
 /// Clones are the same device.
@@ -74,16 +68,13 @@ impl Model {
             transmit_at: 0,
             stalled: false,
             address_on: false,
-            far: 0,
-            phys: [(23, phy())].into(),
-            latched: VecDeque::new(),
+            mdio: Bus::with_phy(23),
             port_hangs: false,
             sending: Sending::AtOnce,
             sent: VecDeque::new(),
             never_stops: false,
             reads: 0,
             control_writes: 0,
-            phy_frames: 0,
         })))
     }
 
@@ -149,16 +140,11 @@ impl State {
 
     /// Word 0, word 1, and the address of the buffer.
     fn descriptor(&self, at: u64, low_bits: u32) -> (u32, u32, PhysAddr) {
-        let word = |index: u64| u32::try_from(self.memory.number::<4>(self.near(at + 4 * index))).unwrap();
+        let word = |index: u64| u32::try_from(self.memory.number::<4>(PhysAddr(at + 4 * index))).unwrap();
         let high = if self.wide() { word(2) } else { 0 };
         let low = word(0);
         let buffer = u64::from(high) << 32 | u64::from(low & !low_bits);
-        (low, word(1), self.near(buffer))
-    }
-
-    /// Where the test's memory has what the device sees at `address`.
-    fn near(&self, address: u64) -> PhysAddr {
-        PhysAddr(address.checked_sub(self.far).unwrap())
+        (low, word(1), PhysAddr(buffer))
     }
 
     fn accepts(&self, frame: &[u8]) -> bool {
@@ -200,8 +186,8 @@ impl State {
             return false;
         }
         self.memory.write(buffer, bytes);
-        self.memory.write(self.near(at + 4), &status.to_le_bytes());
-        self.memory.write(self.near(at), &(low | 1).to_le_bytes());
+        self.memory.write(PhysAddr(at + 4), &status.to_le_bytes());
+        self.memory.write(PhysAddr(at), &(low | 1).to_le_bytes());
         self.raise(0x020, 2);
         self.receive_at = match low & 2 {
             0 => at + self.step(),
@@ -229,7 +215,7 @@ impl State {
             let mut frame = vec![0; usize::try_from(status & 0x3fff).unwrap()];
             self.memory.read(buffer, &mut frame);
             self.sent.push_back(frame);
-            self.memory.write(self.near(at + 4), &(status | 1 << 31).to_le_bytes());
+            self.memory.write(PhysAddr(at + 4), &(status | 1 << 31).to_le_bytes());
             self.transmit_at = match status >> 30 & 1 {
                 0 => at + self.step(),
                 _ => self.address(self.word(0x01c), 0x4c8),
@@ -259,34 +245,26 @@ impl State {
     fn check_parked(&self) {
         for queue in (1..8).filter(|queue| self.word(0x294) >> queue & 1 != 0) {
             let receive = self.address(self.word(0x480 + 4 * (queue - 1)), 0x4d4);
-            let low = self.memory.number::<4>(self.near(receive));
+            let low = self.memory.number::<4>(PhysAddr(receive));
             assert_eq!(low & 3, 3, "receive queue {queue}");
             let transmit = self.address(self.word(0x440 + 4 * (queue - 1)), 0x4c8);
-            let status = self.memory.number::<4>(self.near(transmit + 4));
+            let status = self.memory.number::<4>(PhysAddr(transmit + 4));
             assert_eq!(status >> 30, 3, "transmit queue {queue}");
         }
     }
 
     fn maintain(&mut self, value: u32) {
-        self.phy_frames += 1;
         assert_ne!(self.word(0) & MANAGEMENT, 0, "the port is off");
         assert_eq!(self.word(0x004) >> 18 & 7, 7, "MDC is too fast");
         assert_eq!((value >> 30, value >> 16 & 3), (1, 2), "a frame of clause 22");
-        let address = u8::try_from(value >> 23 & 0x1f).unwrap();
-        let register = usize::try_from(value >> 18 & 0x1f).unwrap();
-        let latched = (register == 1).then(|| self.latched.pop_front()).flatten();
-        let phy = self.phys.get_mut(&address);
+        let (address, register) = (value >> 23 & 0x1f, value >> 18 & 0x1f);
         let answer = match value >> 28 & 3 {
             1 => {
-                if let Some(phy) = phy {
-                    phy[register] = u16::try_from(value & 0xffff).unwrap();
-                }
+                self.mdio.write(address, register, value & 0xffff);
                 value
             }
-            2 => {
-                let word = phy.map_or(0xffff, |phy| latched.unwrap_or(phy[register]));
-                value & 0xffff_0000 | u32::from(word)
-            }
+            // A bus that nobody drives floats at ones.
+            2 => value & 0xffff_0000 | self.mdio.read(address, register).unwrap_or(0xffff),
             other => panic!("operation {other}"),
         };
         self.words.insert(0x034, answer);
@@ -294,18 +272,7 @@ impl State {
 }
 
 impl Registers for Model {
-    fn read8(&self, _offset: usize) -> u8 {
-        panic!("the registers are words")
-    }
-    fn read16(&self, _offset: usize) -> u16 {
-        panic!("the registers are words")
-    }
-    fn write8(&self, _offset: usize, _value: u8) {
-        panic!("the registers are words")
-    }
-    fn write16(&self, _offset: usize, _value: u16) {
-        panic!("the registers are words")
-    }
+    words_only!();
 
     fn read32(&self, offset: usize) -> u32 {
         let mut state = self.0.borrow_mut();

@@ -1,9 +1,7 @@
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use hal::fakes::{BusMemory, FakePlatform, ManualClock};
 use hal::net::TransmitError;
@@ -12,11 +10,10 @@ use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
 use super::{Gem, GemError, POLLS_PER_LOOK};
-use crate::net::far::Far;
+use crate::net::bench::{BROADCAST, frame, received, send};
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
-const BROADCAST: [u8; 6] = [0xff; 6];
 const SPEED: u32 = 1 << 10 | 3;
 
 fn node(ethernet: Ethernet) -> NodeInfo {
@@ -43,12 +40,12 @@ struct Machine {
 }
 
 fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
-    let cell = Rc::new(OnceCell::<Model>::new());
-    let mapped = Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::new(platform.memory.clone());
+    machine_with(BusMemory::default(), node, change)
+}
+
+fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
+    let (platform, model) = FakePlatform::around(memory, |memory, _| Model::new(memory));
     change(&model);
-    assert!(cell.set(model.clone()).is_ok());
     Machine {
         model,
         clock: Rc::clone(&platform.clock),
@@ -59,21 +56,6 @@ fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
 fn started() -> (Model, Gem) {
     let machine = machine(&node(wired()), |_| ());
     (machine.model, machine.gem.unwrap())
-}
-
-fn frame(destination: [u8; 6], len: usize, seed: u32) -> Vec<u8> {
-    let rest = (0..).flat_map(|word: u32| (seed ^ word << 8).to_le_bytes());
-    destination.into_iter().chain(rest).take(len).collect()
-}
-
-fn received(gem: &mut Gem) -> Option<Vec<u8>> {
-    let mut frame = None;
-    gem.receive(&mut |bytes| frame = Some(bytes.to_vec()))
-        .then(|| frame.unwrap_or_default())
-}
-
-fn send(gem: &mut Gem, bytes: &[u8]) -> Result<(), TransmitError> {
-    gem.transmit(bytes.len(), &mut |frame| frame.copy_from_slice(bytes))
 }
 
 fn poll_idle(gem: &mut Gem) {
@@ -256,41 +238,10 @@ fn frames_are_stripped_of_their_check_sequence_and_copied_for_nobody_else() {
 }
 
 #[test]
-fn a_phy_is_found_wherever_it_is() {
-    for (stated, there) in [
-        (Some(12), 12),
-        (Some(12), 23),
-        (None, 0),
-        (None, 31),
-        (Some(32), 5),
-        (Some(u32::MAX), 5),
-    ] {
-        let ethernet = Ethernet { phy: stated, ..wired() };
-        let machine = machine(&node(ethernet), |model| {
-            model.0.borrow_mut().phys = [(there, phy())].into();
-        });
-        let mut gem = machine.gem.unwrap();
-        assert!(gem.link_up(), "{stated:?} {there}");
-        machine.model.0.borrow_mut().phys.get_mut(&there).unwrap()[1] = 0x7949;
-        assert!(!gem.link_up(), "{stated:?} {there}");
-    }
-}
-
-#[test]
-fn the_phy_of_the_tree_goes_before_another() {
-    let machine = machine(&node(wired()), |model| {
-        let mut down = phy();
-        down[1] = 0x7949;
-        model.0.borrow_mut().phys = [(3, phy()), (12, down)].into();
-    });
-    assert!(!machine.gem.unwrap().link_up());
-}
-
-#[test]
 fn without_a_phy_the_link_is_as_the_firmware_left_it() {
     for (found, expected) in [(0x0008_0000, 1 << 10 | 2), (1 << 10, 1 << 10), (3, 3), (1, 1), (2, 2)] {
         let machine = machine(&node(wired()), |model| {
-            model.0.borrow_mut().phys.clear();
+            model.0.borrow_mut().mdio.phys.clear();
             model.set(0x004, found);
         });
         assert!(machine.gem.unwrap().link_up());
@@ -311,7 +262,7 @@ fn a_fixed_link_has_no_phy() {
     let machine = machine(&node(ethernet), |_| ());
     assert!(machine.gem.unwrap().link_up());
     assert_eq!(machine.model.word(0x004) & SPEED, 3);
-    assert_eq!(machine.model.0.borrow().phy_frames, 0);
+    assert_eq!(machine.model.0.borrow().mdio.frames, 0);
 }
 
 #[test]
@@ -324,40 +275,34 @@ fn a_management_port_that_hangs_costs_one_wait() {
 #[test]
 fn a_link_that_comes_later_sets_the_speed() {
     let machine = machine(&node(wired()), |model| {
-        model.0.borrow_mut().phys.get_mut(&23).unwrap()[1] = 0x7949;
+        model.0.borrow_mut().mdio.phys.get_mut(&23).unwrap()[1] = 0x7949;
     });
     let (model, mut gem) = (machine.model, machine.gem.unwrap());
     assert!(!gem.link_up());
     // Negotiation is not over yet.
-    model.0.borrow_mut().phys.get_mut(&23).unwrap()[1] = 0x794d;
+    model.0.borrow_mut().mdio.phys.get_mut(&23).unwrap()[1] = 0x794d;
     assert!(!gem.link_up());
     let hundred = |words: &mut [u16; 32]| (words[1], words[10]) = (0x796d, 0);
-    hundred(model.0.borrow_mut().phys.get_mut(&23).unwrap());
+    hundred(model.0.borrow_mut().mdio.phys.get_mut(&23).unwrap());
     assert!(gem.link_up());
     assert_eq!(model.word(0x004) & SPEED, 3, "100 Mbit/s, full duplex");
     assert!(model.deliver(&frame(MAC, 60, 1)));
     assert!(received(&mut gem).is_some());
 }
 
+/// What is done with a PHY is tested beside `phy.rs`.
 #[test]
-fn a_link_that_was_lost_and_is_back_is_up() {
-    let (model, mut gem) = started();
-    model.0.borrow_mut().latched.push_back(0x7949);
+fn a_phy_is_read_and_written_over_the_port() {
+    let machine = machine(&node(wired()), |model| {
+        let mut asleep = phy();
+        asleep[0] = 0x1940;
+        model.0.borrow_mut().mdio.phys = [(31, asleep)].into();
+    });
+    let (model, mut gem) = (machine.model, machine.gem.unwrap());
+    assert_eq!(model.0.borrow().mdio.phys[&31][0], 0x1340, "it is awake");
     assert!(gem.link_up());
-    // The PHY is gone: the bus floats.
-    model.0.borrow_mut().phys.clear();
-    assert!(!gem.link_up());
-}
-
-#[test]
-fn a_phy_that_sleeps_is_woken_and_one_that_was_set_is_left_alone() {
-    for (control, expected) in [(0x1940, 0x1340), (0x1540, 0x1340), (0x1140, 0x1140), (0x2100, 0x2100)] {
-        let machine = machine(&node(wired()), |model| {
-            model.0.borrow_mut().phys.get_mut(&23).unwrap()[0] = control;
-        });
-        drop(machine.gem.unwrap());
-        assert_eq!(machine.model.0.borrow().phys[&23][0], expected, "{control:#x}");
-    }
+    model.0.borrow_mut().mdio.phys.clear();
+    assert!(!gem.link_up(), "it is gone");
 }
 
 #[test]
@@ -476,22 +421,16 @@ fn what_is_no_gem() {
     );
 }
 
-fn far_machine(design: u32, far: u64) -> (Model, Result<Gem, GemError>) {
-    let cell = Rc::new(OnceCell::<Model>::new());
-    let mapped = Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::new(platform.memory.clone());
-    model.set(0x294, design);
-    model.0.borrow_mut().far = far;
-    assert!(cell.set(model.clone()).is_ok());
-    (model, Gem::start(&node(wired()), &Far(platform, far)))
+/// A machine whose memory devices see at `start`.
+fn machine_at(start: PhysAddr, design: u32) -> Machine {
+    machine_with(BusMemory::at(start), &node(wired()), |model| model.set(0x294, design))
 }
 
 #[test]
 fn memory_beyond_4_gib_takes_wide_descriptors() {
-    let far = 0x8_0000_0000;
-    let (model, gem) = far_machine(0x0080_0002, far);
-    let mut gem = gem.unwrap();
+    let start = PhysAddr(0x8_8000_0000);
+    let machine = machine_at(start, 0x0080_0002);
+    let (model, mut gem) = (machine.model, machine.gem.unwrap());
     assert_eq!((model.word(0x4c8), model.word(0x4d4)), (8, 8));
     for number in 0..300 {
         assert!(model.deliver(&frame(MAC, 1000, number)));
@@ -499,16 +438,15 @@ fn memory_beyond_4_gib_takes_wide_descriptors() {
         send(&mut gem, &frame(MAC, 700, number)).unwrap();
         assert_eq!(model.sent(), Some(frame(MAC, 700, number)));
     }
-    let (model, gem) = far_machine(2, far);
-    let start = BusMemory::START.checked_add(far).unwrap();
-    assert_eq!(gem.err(), Some(GemError::OutOfReach(start)));
-    assert_eq!(model.word(0) & 0xc, 0);
+    let machine = machine_at(start, 2);
+    assert_eq!(machine.gem.err(), Some(GemError::OutOfReach(start)));
+    assert_eq!(machine.model.word(0) & 0xc, 0);
 }
 
 /// One register has the upper half of the addresses of all rings.
 #[test]
 fn memory_across_4_gib_is_not_used() {
-    let far = (1 << 32) - BusMemory::START.get() - 0x1000;
-    let (_, gem) = far_machine(0x0080_0002, far);
-    assert_eq!(gem.err(), Some(GemError::OutOfReach(PhysAddr(0xffff_f000))));
+    let start = PhysAddr(0xffff_f000);
+    let machine = machine_at(start, 0x0080_0002);
+    assert_eq!(machine.gem.err(), Some(GemError::OutOfReach(start)));
 }

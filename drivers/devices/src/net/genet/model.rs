@@ -10,7 +10,7 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
-use crate::net::phy::model::phy;
+use crate::net::phy::model::Bus;
 
 const COMMAND: usize = 0x808;
 const MANAGEMENT: usize = 0xe14;
@@ -29,10 +29,7 @@ const ON: u32 = 1 << 17 | 1;
 pub(super) struct State {
     memory: BusMemory,
     words: BTreeMap<usize, u32>,
-    /// How far away the device sees memory.
-    pub(super) far: u64,
-    /// PHYs by address.
-    pub(super) phys: BTreeMap<u8, [u16; 32]>,
+    pub(super) mdio: Bus,
     pub(super) port_hangs: bool,
     /// Frames to send stay where they are.
     pub(super) holds_frames: bool,
@@ -44,7 +41,6 @@ pub(super) struct State {
     pub(super) reads: usize,
     pub(super) writes: usize,
     pub(super) resets: usize,
-    pub(super) phy_frames: usize,
 }
 
 /// Clones are the same device.
@@ -58,8 +54,7 @@ impl Model {
         Self(Rc::new(RefCell::new(State {
             memory,
             words: words.into(),
-            far: 0,
-            phys: [(1, phy())].into(),
+            mdio: Bus::with_phy(1),
             port_hangs: false,
             holds_frames: false,
             sent: VecDeque::new(),
@@ -68,7 +63,6 @@ impl Model {
             reads: 0,
             writes: 0,
             resets: 0,
-            phy_frames: 0,
         })))
     }
 
@@ -144,7 +138,7 @@ impl State {
         assert_eq!(self.word(at + SIZE), 256 << 16 | 2048);
         let descriptor = at + pointer * 4;
         let address = u64::from(self.word(descriptor + 8)) << 32 | u64::from(self.word(descriptor + 4));
-        (descriptor, PhysAddr(address.checked_sub(self.far).unwrap()))
+        (descriptor, PhysAddr(address))
     }
 
     fn step(&mut self, at: usize) {
@@ -207,22 +201,20 @@ impl State {
     }
 
     fn manage(&mut self, value: u32) {
-        self.phy_frames += 1;
         assert_eq!(value >> 29, 1, "a frame");
-        let address = u8::try_from(value >> 21 & 0x1f).unwrap();
-        let register = usize::try_from(value >> 16 & 0x1f).unwrap();
-        let phy = self.phys.get_mut(&address);
+        let (address, register) = (value >> 21 & 0x1f, value >> 16 & 0x1f);
         let done = value & !(1 << 29);
-        let answer = match (value >> 26 & 3, phy) {
-            (1, Some(phy)) => {
-                phy[register] = u16::try_from(value & 0xffff).unwrap();
+        let answer = match value >> 26 & 3 {
+            1 => {
+                self.mdio.write(address, register, value & 0xffff);
                 done
             }
-            (1, None) => done,
-            (2, Some(phy)) => done & 0xffff_0000 | u32::from(phy[register]),
-            // It says that nobody answered, and what it read means nothing.
-            (2, None) => done & 0xffff_0000 | 1 << 28 | 0x1234,
-            (other, _) => panic!("operation {other}"),
+            2 => match self.mdio.read(address, register) {
+                Some(word) => done & 0xffff_0000 | word,
+                // It says that nobody answered, and what it read means nothing.
+                None => done & 0xffff_0000 | 1 << 28 | 0x1234,
+            },
+            other => panic!("operation {other}"),
         };
         self.words.insert(MANAGEMENT, answer);
     }
@@ -250,18 +242,7 @@ impl State {
 }
 
 impl Registers for Model {
-    fn read8(&self, _offset: usize) -> u8 {
-        panic!("the registers are words")
-    }
-    fn read16(&self, _offset: usize) -> u16 {
-        panic!("the registers are words")
-    }
-    fn write8(&self, _offset: usize, _value: u8) {
-        panic!("the registers are words")
-    }
-    fn write16(&self, _offset: usize, _value: u16) {
-        panic!("the registers are words")
-    }
+    words_only!();
 
     fn read32(&self, offset: usize) -> u32 {
         let mut state = self.0.borrow_mut();

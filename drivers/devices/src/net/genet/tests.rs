@@ -1,9 +1,7 @@
-use alloc::boxed::Box;
 use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::cell::OnceCell;
 
 use hal::fakes::{BusMemory, FakePlatform, ManualClock};
 use hal::net::TransmitError;
@@ -12,11 +10,10 @@ use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::Model;
 use super::{BCM2711, Genet, GenetError};
-use crate::net::far::Far;
+use crate::net::bench::{BROADCAST, frame, received, send};
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [0xdc, 0xa6, 0x32, 4, 5, 6];
-const BROADCAST: [u8; 6] = [0xff; 6];
 const COMMAND: usize = 0x808;
 /// Bits of speed and duplex mode.
 const LINK: u32 = 1 << 10 | 3 << 2;
@@ -48,12 +45,12 @@ struct Machine {
 }
 
 fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
-    let cell = Rc::new(OnceCell::<Model>::new());
-    let mapped = Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::new(platform.memory.clone());
+    machine_with(BusMemory::default(), node, change)
+}
+
+fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
+    let (platform, model) = FakePlatform::around(memory, |memory, _| Model::new(memory));
     change(&model);
-    assert!(cell.set(model.clone()).is_ok());
     Machine {
         model,
         clock: Rc::clone(&platform.clock),
@@ -64,22 +61,6 @@ fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
 fn started() -> (Model, Genet) {
     let machine = machine(&node(wired()), |_| ());
     (machine.model, machine.genet.unwrap())
-}
-
-fn frame(destination: [u8; 6], len: usize, seed: u32) -> Vec<u8> {
-    let rest = (0..).flat_map(|word: u32| (seed ^ word << 8).to_le_bytes());
-    destination.into_iter().chain(rest).take(len).collect()
-}
-
-fn received(genet: &mut Genet) -> Option<Vec<u8>> {
-    let mut frame = None;
-    genet
-        .receive(&mut |bytes| frame = Some(bytes.to_vec()))
-        .then(|| frame.unwrap_or_default())
-}
-
-fn send(genet: &mut Genet, bytes: &[u8]) -> Result<(), TransmitError> {
-    genet.transmit(bytes.len(), &mut |frame| frame.copy_from_slice(bytes))
 }
 
 /// More often round than the counts of 16 bits go.
@@ -294,28 +275,6 @@ fn the_format_of_frames_is_set() {
 }
 
 #[test]
-fn a_phy_is_found_wherever_it_is() {
-    for (stated, there) in [
-        (Some(1), 1),
-        (Some(1), 0),
-        (None, 31),
-        (Some(32), 5),
-        (Some(u32::MAX), 5),
-    ] {
-        let ethernet = Ethernet { phy: stated, ..wired() };
-        let machine = machine(&node(ethernet), |model| {
-            model.0.borrow_mut().phys = [(there, phy())].into();
-        });
-        let mut genet = machine.genet.unwrap();
-        assert!(genet.link_up(), "{stated:?} {there}");
-        machine.model.0.borrow_mut().phys.get_mut(&there).unwrap()[1] = 0x7949;
-        assert!(!genet.link_up(), "{stated:?} {there}");
-        machine.model.0.borrow_mut().phys.clear();
-        assert!(!genet.link_up(), "a PHY that is gone");
-    }
-}
-
-#[test]
 fn the_controller_is_as_fast_as_the_link() {
     let cases = [
         ((0x1140, 0xcde1, 0x7c00), 2 << 2),
@@ -329,7 +288,7 @@ fn the_controller_is_as_fast_as_the_link() {
         let set = |model: &Model| {
             let mut words = phy();
             (words[0], words[5], words[10]) = (control, partner, gigabit);
-            model.0.borrow_mut().phys = [(1, words)].into();
+            model.0.borrow_mut().mdio.phys = [(1, words)].into();
         };
         let at_start = machine(&node(wired()), set);
         drop(at_start.genet.unwrap());
@@ -345,29 +304,35 @@ fn the_controller_is_as_fast_as_the_link() {
 #[test]
 fn a_link_that_comes_later_is_waited_for() {
     let machine = machine(&node(wired()), |model| {
-        model.0.borrow_mut().phys.get_mut(&1).unwrap()[1] = 0x7949;
+        model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x7949;
     });
     let (model, mut genet) = (machine.model, machine.genet.unwrap());
     assert!(!genet.link_up());
     // Negotiation is not over yet.
-    model.0.borrow_mut().phys.get_mut(&1).unwrap()[1] = 0x794d;
+    model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x794d;
     assert!(!genet.link_up());
-    model.0.borrow_mut().phys.get_mut(&1).unwrap()[1] = 0x796d;
+    model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x796d;
     assert!(genet.link_up());
 }
 
+/// What is done with a PHY is tested beside `phy.rs`.
 #[test]
-fn a_phy_that_sleeps_is_woken() {
+fn a_phy_is_read_and_written_over_the_port() {
     let machine = machine(&node(wired()), |model| {
-        model.0.borrow_mut().phys.get_mut(&1).unwrap()[0] = 0x1940;
+        let mut asleep = phy();
+        asleep[0] = 0x1940;
+        model.0.borrow_mut().mdio.phys = [(31, asleep)].into();
     });
-    drop(machine.genet.unwrap());
-    assert_eq!(machine.model.0.borrow().phys[&1][0], 0x1340);
+    let (model, mut genet) = (machine.model, machine.genet.unwrap());
+    assert_eq!(model.0.borrow().mdio.phys[&31][0], 0x1340, "it is awake");
+    assert!(genet.link_up());
+    model.0.borrow_mut().mdio.phys.clear();
+    assert!(!genet.link_up(), "it is gone");
 }
 
 #[test]
 fn without_a_phy_the_link_counts_as_up() {
-    let machine = machine(&node(wired()), |model| model.0.borrow_mut().phys.clear());
+    let machine = machine(&node(wired()), |model| model.0.borrow_mut().mdio.phys.clear());
     assert!(machine.genet.unwrap().link_up());
     assert_eq!(machine.model.word(COMMAND) & LINK, 2 << 2);
 }
@@ -385,7 +350,7 @@ fn a_fixed_link_has_no_phy() {
     let machine = machine(&node(ethernet), |_| ());
     assert!(machine.genet.unwrap().link_up());
     assert_eq!(machine.model.word(COMMAND) & LINK, 1 << 2);
-    assert_eq!(machine.model.0.borrow().phy_frames, 0);
+    assert_eq!(machine.model.0.borrow().mdio.frames, 0);
 }
 
 #[test]
@@ -564,23 +529,13 @@ fn what_is_no_genet_of_version_5() {
     );
 }
 
-fn far_machine(far: u64) -> (Model, Result<Genet, GenetError>) {
-    let cell = Rc::new(OnceCell::<Model>::new());
-    let mapped = Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::new(platform.memory.clone());
-    model.0.borrow_mut().far = far;
-    assert!(cell.set(model.clone()).is_ok());
-    (model, Genet::start(&node(wired()), &Far(platform, far)))
-}
-
 /// Addresses have 40 bits, and 4 GiB is no border.
 #[test]
 fn memory_beyond_the_devices_reach_is_not_used() {
-    let start = BusMemory::START.get();
-    for far in [(1 << 32) - start - 0x1000, (1 << 40) - start - 640 * 1024] {
-        let (model, genet) = far_machine(far);
-        let mut genet = genet.unwrap();
+    let at = |start| machine_with(BusMemory::at(PhysAddr(start)), &node(wired()), |_| ());
+    for start in [0xffff_f000, (1 << 40) - 640 * 1024] {
+        let machine = at(start);
+        let (model, mut genet) = (machine.model, machine.genet.unwrap());
         for number in 0..300 {
             assert!(model.deliver(&frame(MAC, 1000, number)));
             assert_eq!(received(&mut genet), Some(frame(MAC, 1000, number)));
@@ -588,8 +543,8 @@ fn memory_beyond_the_devices_reach_is_not_used() {
             assert_eq!(model.sent(), Some(frame(MAC, 700, number)));
         }
     }
-    let (model, genet) = far_machine((1 << 40) - start - 639 * 1024);
-    let error = GenetError::OutOfReach(PhysAddr((1 << 40) - 639 * 1024));
-    assert_eq!(genet.err(), Some(error));
-    assert_eq!(model.word(COMMAND), 0);
+    let start = (1 << 40) - 639 * 1024;
+    let machine = at(start);
+    assert_eq!(machine.genet.err(), Some(GenetError::OutOfReach(PhysAddr(start))));
+    assert_eq!(machine.model.word(COMMAND), 0);
 }

@@ -1,4 +1,6 @@
-//! A PHY for tests of controllers.
+//! PHYs on a management bus, for tests of controllers.
+
+use alloc::collections::{BTreeMap, VecDeque};
 
 /// The registers of the PHY of QEMU's boards, an 88E1111: link up at 1000 Mbit/s.
 pub(in crate::net) fn phy() -> [u16; 32] {
@@ -12,4 +14,41 @@ pub(in crate::net) fn phy() -> [u16; 32] {
     words[9] = 0x0300;
     words[10] = 0x7c00;
     words
+}
+
+/// A management bus.
+#[derive(Default)]
+pub(in crate::net) struct Bus {
+    /// PHYs by address.
+    pub(in crate::net) phys: BTreeMap<u8, [u16; 32]>,
+    /// What register 1 of a PHY says the next times it is read.
+    pub(in crate::net) latched: VecDeque<u16>,
+    /// Frames that went over it.
+    pub(in crate::net) frames: usize,
+}
+
+impl Bus {
+    /// With a [`phy`] at `address`.
+    pub(in crate::net) fn with_phy(address: u8) -> Self {
+        Self {
+            phys: [(address, phy())].into(),
+            ..Self::default()
+        }
+    }
+
+    /// What a register holds; `None` if no PHY has the address.
+    pub(in crate::net) fn read(&mut self, address: u32, register: u32) -> Option<u32> {
+        self.frames += 1;
+        let words = self.phys.get(&u8::try_from(address).unwrap())?;
+        let latched = (register == 1).then(|| self.latched.pop_front()).flatten();
+        Some(latched.unwrap_or(words[register as usize]).into())
+    }
+
+    /// Sets a register of the PHY at the address, if there is one.
+    pub(in crate::net) fn write(&mut self, address: u32, register: u32, value: u32) {
+        self.frames += 1;
+        if let Some(words) = self.phys.get_mut(&u8::try_from(address).unwrap()) {
+            words[register as usize] = u16::try_from(value).unwrap();
+        }
+    }
 }

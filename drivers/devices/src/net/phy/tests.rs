@@ -1,4 +1,28 @@
-use super::{Link, forced, negotiated};
+use core::cell::RefCell;
+
+use hal::node::Ethernet;
+
+use super::model::{Bus, phy};
+use super::{Link, Management, ManagementPort, Request, Wire, forced, negotiated};
+
+impl ManagementPort for &RefCell<Bus> {
+    fn exchange(&self, phy: u8, register: u8, request: Request) -> Option<u16> {
+        let mut bus = self.borrow_mut();
+        let (phy, register) = (phy.into(), register.into());
+        if let Request::Write(value) = request {
+            bus.write(phy, register, value.into());
+            return Some(value);
+        }
+        Some(bus.read(phy, register).map_or(0xffff, |word| word as u16))
+    }
+}
+
+fn stated(phy: Option<u32>) -> Ethernet {
+    Ethernet {
+        phy,
+        ..Ethernet::default()
+    }
+}
 
 #[test]
 fn the_best_that_both_sides_can() {
@@ -21,4 +45,59 @@ fn a_speed_that_was_set() {
     assert_eq!(forced(0x0140), Link::new(1000, true));
     assert_eq!(forced(0x2000), Link::new(100, false));
     assert_eq!(forced(0x0100), Link::new(10, true));
+}
+
+#[test]
+fn a_phy_is_found_wherever_it_is() {
+    for (said, there) in [
+        (Some(12), 12),
+        (Some(12), 23),
+        (None, 0),
+        (None, 31),
+        (Some(32), 5),
+        (Some(u32::MAX), 5),
+    ] {
+        let bus = RefCell::new(Bus::with_phy(there));
+        let found = Management(&bus).attach(&stated(said));
+        assert_eq!(found, (Wire::Phy(there), Some(Link::GIGABIT)), "{said:?} {there}");
+        bus.borrow_mut().phys.get_mut(&there).unwrap()[1] = 0x7949;
+        assert_eq!(Management(&bus).link(there), None, "{said:?} {there}");
+    }
+}
+
+#[test]
+fn a_bus_without_a_phy() {
+    let bus = RefCell::new(Bus::default());
+    // It may be held at zero as well.
+    for phys in [[].into(), [(3, [0; 32])].into()] {
+        bus.borrow_mut().phys = phys;
+        assert_eq!(Management(&bus).attach(&stated(Some(3))), (Wire::Fixed, None));
+    }
+}
+
+#[test]
+fn the_phy_of_the_tree_goes_before_another() {
+    let bus = RefCell::new(Bus::with_phy(3));
+    bus.borrow_mut().phys.insert(12, phy());
+    assert_eq!(Management(&bus).attach(&stated(Some(12))).0, Wire::Phy(12));
+}
+
+#[test]
+fn a_link_that_was_lost_and_is_back_is_up() {
+    let bus = RefCell::new(Bus::with_phy(23));
+    bus.borrow_mut().latched.push_back(0x7949);
+    assert_eq!(Management(&bus).link(23), Some(Link::GIGABIT));
+    // The PHY is gone: the bus floats.
+    bus.borrow_mut().phys.clear();
+    assert_eq!(Management(&bus).link(23), None);
+}
+
+#[test]
+fn a_phy_that_sleeps_is_woken_and_one_that_was_set_is_left_alone() {
+    for (control, expected) in [(0x1940, 0x1340), (0x1540, 0x1340), (0x1140, 0x1140), (0x2100, 0x2100)] {
+        let bus = RefCell::new(Bus::with_phy(23));
+        bus.borrow_mut().phys.get_mut(&23).unwrap()[0] = control;
+        Management(&bus).attach(&stated(None));
+        assert_eq!(bus.borrow().phys[&23][0], expected, "{control:#x}");
+    }
 }

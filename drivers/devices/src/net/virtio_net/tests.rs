@@ -2,11 +2,12 @@ use alloc::boxed::Box;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::fakes::FakePlatform;
+use hal::fakes::{BusMemory, FakePlatform};
 use hal::net::TransmitError;
 use hal::{MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::VirtioNet;
+use crate::net::bench::{received, send};
 use crate::virtio::mmio::MmioTransport;
 use crate::virtio::model::{MAC, Model};
 use crate::virtio::{ACCESS_PLATFORM, VERSION_1, VirtioError};
@@ -22,12 +23,8 @@ fn node() -> NodeInfo {
 
 /// A device that speaks the old or the new interface, changed by `change`, and what the driver makes of it.
 fn try_start(legacy: bool, change: impl FnOnce(&Model)) -> (Model, Result<VirtioNet, VirtioError>) {
-    let cell = alloc::rc::Rc::new(core::cell::OnceCell::<Model>::new());
-    let mapped = alloc::rc::Rc::clone(&cell);
-    let platform = FakePlatform::new(move |_| Some(Box::new(mapped.get()?.clone())));
-    let model = Model::new(platform.memory.clone(), legacy);
+    let (platform, model) = FakePlatform::around(BusMemory::default(), |memory, _| Model::new(memory, legacy));
     change(&model);
-    assert!(cell.set(model.clone()).is_ok());
     let (transport, id) = MmioTransport::open(&node(), &platform).unwrap().unwrap();
     assert_eq!(id, crate::virtio::NETWORK);
     (
@@ -39,17 +36,6 @@ fn try_start(legacy: bool, change: impl FnOnce(&Model)) -> (Model, Result<Virtio
 fn started(legacy: bool) -> (Model, VirtioNet) {
     let (model, device) = try_start(legacy, |_| ());
     (model, device.unwrap())
-}
-
-fn received(device: &mut VirtioNet) -> Option<Vec<u8>> {
-    let mut frame = None;
-    device
-        .receive(&mut |bytes| frame = Some(bytes.to_vec()))
-        .then(|| frame.unwrap_or_default())
-}
-
-fn send(device: &mut VirtioNet, bytes: &[u8]) -> Result<(), TransmitError> {
-    device.transmit(bytes.len(), &mut |frame| frame.copy_from_slice(bytes))
 }
 
 #[test]
