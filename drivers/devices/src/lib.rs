@@ -61,6 +61,7 @@ pub mod mmc;
 pub mod net;
 pub mod pci;
 pub mod probe;
+pub mod registers;
 pub mod reset;
 pub mod uart;
 pub mod virtio;

@@ -19,6 +19,13 @@ impl PhysAddr {
         self.0.checked_add(bytes).map(Self)
     }
 
+    /// The lower and the upper half, as registers of 32 bits take them.
+    #[must_use]
+    pub fn halves(self) -> (u32, u32) {
+        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
+        (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+    }
+
     /// The first multiple of `alignment` at or after this address; `None` past the end or for alignment 0.
     #[must_use]
     pub fn align_up(self, alignment: u64) -> Option<Self> {
@@ -163,6 +170,11 @@ mod tests {
         assert_eq!(whole.slice(0xff, 1), Some(region(0x10ff, 1)));
         assert_eq!(whole.slice(0xff, 2), None);
         assert_eq!(whole.slice(u64::MAX, 2), None);
+    }
+
+    #[test]
+    fn halves() {
+        assert_eq!(PhysAddr(0x1234_5678_9abc_def0).halves(), (0x9abc_def0, 0x1234_5678));
     }
 
     #[test]

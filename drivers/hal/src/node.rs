@@ -31,6 +31,15 @@ pub struct NodeInfo {
     pub mmc: MmcSlot,
 }
 
+impl NodeInfo {
+    /// What the node is called, with its unit address, as in `mmc@ff170000`; `other` for the root, which has no name.
+    #[must_use]
+    pub fn name_or(&self, other: &str) -> String {
+        let name = self.path.rsplit('/').next().filter(|name| !name.is_empty());
+        String::from(name.unwrap_or(other))
+    }
+}
+
 /// How a board has wired a card slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MmcSlot {

@@ -19,18 +19,17 @@ use alloc::string::String;
 use core::time::Duration;
 
 use hal::net::TransmitError;
-use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers};
+use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
-use crate::net::address;
 use crate::net::phy::{Link, Management, Wire};
+use crate::net::{address, check_frame};
+use crate::registers::RegistersError;
 use crate::wait::wait_until;
 use hardware::{base_config, own_mac, queue_offsets, stop, wait_for_transmitter, write_mac};
 use mdio::{Port, config_of, link_of};
 use registers::{config, control, design, dma, receive_status, transmit_status};
 use rings::{BUFFER, RECEIVE, Rings};
 
-/// The longest frame: Ethernet's header and 1500 bytes.
-const FRAME_LIMIT: usize = 1514;
 /// How long a frame waits for a transmit buffer. At 10 Mbit/s the wire sends all 64 in 80 ms.
 const TRANSMIT_LIMIT: Duration = Duration::from_millis(200);
 /// Polls that find nothing until the device is asked whether it is well: rarely, since a register costs as much as hundreds of them.
@@ -43,15 +42,9 @@ const FIRST_GEM: u32 = 2;
 /// Why an Ethernet controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GemError {
-    /// No register region, or one that is too short.
-    #[error("the device's node has no register region of at least {expected:#x} bytes")]
-    NoRegisters {
-        /// Bytes of registers that there must be.
-        expected: u64,
-    },
-    /// The registers' address is RAM or nothing.
-    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
-    Unmapped(PhysAddr),
+    /// Its registers.
+    #[error(transparent)]
+    Registers(#[from] RegistersError),
     /// Another controller: 10/100 MACB, or nothing at all.
     #[error("the module at {address} has the number {number:#010x}, which is no GEM's")]
     NotGem {
@@ -100,15 +93,9 @@ impl Gem {
         let clock = platform.clock();
         let (found, mac) = (registers.read32(registers::CONFIG), own_mac(registers.as_ref()));
         stop(registers.as_ref(), queues, clock.as_ref())?;
-        let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
-        let mac = node
-            .ethernet
-            .mac
-            .or(mac)
-            .unwrap_or_else(|| address::made_up(clock.as_ref()));
         let mut device = Self {
-            name: name.map_or_else(|| String::from("gem"), String::from),
-            mac,
+            name: node.name_or("gem"),
+            mac: address::choose(&node.ethernet, mac, clock.as_ref()),
             rings: Rings::new(wide, platform)?,
             config: base_config(registers.as_ref(), found),
             registers,
@@ -283,15 +270,7 @@ impl NetDevice for Gem {
     }
 
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), TransmitError> {
-        if !self.running {
-            return Err(TransmitError::Stopped);
-        }
-        if len > FRAME_LIMIT {
-            return Err(TransmitError::TooLong {
-                len,
-                limit: FRAME_LIMIT,
-            });
-        }
+        check_frame(self.running, len)?;
         if !self.rings.can_transmit() {
             self.start_transmitter();
             let rings = &self.rings;
@@ -316,13 +295,7 @@ impl NetDevice for Gem {
 
 /// The registers of a GEM, the priority queues that it has, and whether its descriptors have 64-bit addresses.
 fn open(node: &NodeInfo, platform: &dyn Platform) -> Result<(Box<dyn Registers>, u32, bool), GemError> {
-    let missing = GemError::NoRegisters {
-        expected: registers::LEN,
-    };
-    let region: Option<&Region> = node.reg.first().filter(|region| region.len() >= registers::LEN);
-    let region = *region.ok_or(missing)?;
-    let address = region.start();
-    let registers = platform.map(region).ok_or(GemError::Unmapped(address))?;
+    let (address, registers) = crate::registers::open(node, registers::LEN, platform)?;
     let number = registers.read32(registers::MODULE_ID);
     if number == u32::MAX || number >> 16 & 0xfff < FIRST_GEM {
         return Err(GemError::NotGem { address, number });

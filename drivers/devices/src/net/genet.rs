@@ -23,10 +23,11 @@ use alloc::string::String;
 use core::time::Duration;
 
 use hal::net::TransmitError;
-use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Region, Registers};
+use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
-use crate::net::address;
 use crate::net::phy::{Link, Management, Wire};
+use crate::net::{address, check_frame};
+use crate::registers::RegistersError;
 use crate::wait::wait_until;
 use hardware::{flush_transmitter, own_mac, set_format, set_pins, stop, stop_dma, write_mac};
 use mdio::{Port, command_of};
@@ -35,8 +36,6 @@ use rings::Rings;
 
 /// The BCM2711's, which is known how to wire.
 const BCM2711: &str = "brcm,bcm2711-genet-v5";
-/// The longest frame: Ethernet's header and 1500 bytes.
-const FRAME_LIMIT: usize = 1514;
 /// How long a frame waits for a transmit buffer. At 10 Mbit/s the wire sends all 64 in 80 ms.
 const TRANSMIT_LIMIT: Duration = Duration::from_millis(200);
 /// How version 5 calls itself in its revision register (Linux `bcmgenet`, the same test).
@@ -45,15 +44,9 @@ const VERSION_5: [u32; 2] = [6, 7];
 /// Why an Ethernet controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GenetError {
-    /// No register region, or one that is too short.
-    #[error("the device's node has no register region of at least {expected:#x} bytes")]
-    NoRegisters {
-        /// Bytes of registers that there must be.
-        expected: u64,
-    },
-    /// The registers' address is RAM or nothing.
-    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
-    Unmapped(PhysAddr),
+    /// Its registers.
+    #[error(transparent)]
+    Registers(#[from] RegistersError),
     /// Another version, whose registers lie elsewhere, or nothing at all.
     #[error("the controller at {address} has the revision {revision:#010x}, which is not GENET version 5")]
     NotVersion5 {
@@ -101,11 +94,9 @@ impl Genet {
         let clock = platform.clock();
         let mac = own_mac(registers.as_ref());
         stop(registers.as_ref(), clock.as_ref())?;
-        let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
-        let mac = node.ethernet.mac.or(mac);
         let mut device = Self {
-            name: name.map_or_else(|| String::from("genet"), String::from),
-            mac: mac.unwrap_or_else(|| address::made_up(clock.as_ref())),
+            name: node.name_or("genet"),
+            mac: address::choose(&node.ethernet, mac, clock.as_ref()),
             rings: Rings::new(platform)?,
             registers,
             clock,
@@ -187,15 +178,7 @@ impl NetDevice for Genet {
     }
 
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), TransmitError> {
-        if !self.running {
-            return Err(TransmitError::Stopped);
-        }
-        if len > FRAME_LIMIT {
-            return Err(TransmitError::TooLong {
-                len,
-                limit: FRAME_LIMIT,
-            });
-        }
+        check_frame(self.running, len)?;
         let (rings, registers) = (&mut self.rings, self.registers.as_ref());
         if !wait_until(self.clock.as_ref(), TRANSMIT_LIMIT, || rings.can_transmit(registers)) {
             self.revive_transmitter();
@@ -216,13 +199,7 @@ impl NetDevice for Genet {
 
 /// The registers of a GENET of version 5.
 fn open(node: &NodeInfo, platform: &dyn Platform) -> Result<Box<dyn Registers>, GenetError> {
-    let missing = GenetError::NoRegisters {
-        expected: registers::LEN,
-    };
-    let region: Option<&Region> = node.reg.first().filter(|region| region.len() >= registers::LEN);
-    let region = *region.ok_or(missing)?;
-    let address = region.start();
-    let registers = platform.map(region).ok_or(GenetError::Unmapped(address))?;
+    let (address, registers) = crate::registers::open(node, registers::LEN, platform)?;
     let revision = registers.read32(registers::REVISION);
     if revision == u32::MAX || !VERSION_5.contains(&(revision >> 24 & 0xf)) {
         return Err(GenetError::NotVersion5 { address, revision });

@@ -12,6 +12,7 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, Platform};
 
+use crate::net::{address, check_frame};
 use crate::virtio::queue::{Direction, Queue, Shape};
 use crate::virtio::{self, Transport, VERSION_1, VirtioError};
 use crate::wait::wait_until;
@@ -27,8 +28,6 @@ const LINK_UP: u16 = 1;
 /// The header before each frame (5.1.6): the one before 1.0 lacks the count of buffers.
 const LEGACY_HEADER: usize = 10;
 const HEADER: usize = 12;
-/// The longest frame: Ethernet's header and 1500 bytes.
-const FRAME_LIMIT: usize = 1514;
 
 const RECEIVE: Shape = Shape {
     number: 0,
@@ -129,13 +128,12 @@ impl VirtioNet {
     }
 }
 
-/// The device's address; without one, a locally administered address for this start (IEEE 802, 8.4).
+/// The device's address, or one for this start.
 fn mac(transport: &dyn Transport, features: u64, clock: &dyn Clock) -> MacAddr {
     if features & FEATURE_MAC != 0 {
         return MacAddr(core::array::from_fn(|index| transport.config8(index)));
     }
-    let [_, _, _, a, b, c, d, e] = clock.entropy().to_be_bytes();
-    MacAddr([0x02, a, b, c, d, e])
+    address::made_up(clock)
 }
 
 impl NetDevice for VirtioNet {
@@ -174,15 +172,7 @@ impl NetDevice for VirtioNet {
     }
 
     fn transmit(&mut self, len: usize, fill: &mut dyn FnMut(&mut [u8])) -> Result<(), TransmitError> {
-        if !self.running {
-            return Err(TransmitError::Stopped);
-        }
-        if len > FRAME_LIMIT {
-            return Err(TransmitError::TooLong {
-                len,
-                limit: FRAME_LIMIT,
-            });
-        }
+        check_frame(self.running, len)?;
         let (queue, fresh) = (&mut self.transmit, &mut self.fresh);
         let mut free = None;
         wait_until(self.clock.as_ref(), TRANSMIT_LIMIT, || {

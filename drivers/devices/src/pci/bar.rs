@@ -180,10 +180,10 @@ fn place(function: &Function, request: Request, windows: &mut Windows) -> Result
         size,
     };
     let (address, region) = windows.allocate(size, wide).ok_or(full)?;
-    let [a, b, c, d, e, f, g, h] = address.get().to_le_bytes();
-    function.write32(register(bar), u32::from_le_bytes([a, b, c, d]));
+    let (low, high) = address.halves();
+    function.write32(register(bar), low);
     if wide {
-        function.write32(register(bar + 1), u32::from_le_bytes([e, f, g, h]));
+        function.write32(register(bar + 1), high);
     }
     Ok(Assigned { bar, region })
 }

@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use hal::{NodeInfo, Platform, Registers};
+use hal::{NodeInfo, PhysAddr, Platform, Registers};
 
 use super::{QueueAddresses, Transport, VirtioError};
+use crate::registers;
 
 /// Register offsets (4.2.2, table 4.1; the ones before 1.0 from 4.2.4, table 4.3).
 mod register {
@@ -55,14 +56,7 @@ impl MmioTransport {
     /// [`VirtioError`] if the registers are missing, or are not those of a virtio device.
     pub fn open(node: &NodeInfo, platform: &dyn Platform) -> Result<Option<(Self, u32)>, VirtioError> {
         const EXPECTED: u64 = 0x100;
-        let missing = VirtioError::NoRegisters { expected: EXPECTED };
-        let region = *node
-            .reg
-            .first()
-            .filter(|region| region.len() >= EXPECTED)
-            .ok_or(missing)?;
-        let address = region.start();
-        let registers = platform.map(region).ok_or(VirtioError::Unmapped(address))?;
+        let (address, registers) = registers::open(node, EXPECTED, platform)?;
         let magic = registers.read32(register::MAGIC);
         if magic != MAGIC {
             return Err(VirtioError::BadMagic { address, magic });
@@ -84,11 +78,11 @@ impl MmioTransport {
         )))
     }
 
-    /// Writes a 64-bit register: two halves, the low one first.
-    fn write64(&self, register: usize, value: u64) {
-        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-        self.registers.write32(register, u32::from_le_bytes([a, b, c, d]));
-        self.registers.write32(register + 4, u32::from_le_bytes([e, f, g, h]));
+    /// Writes an address: two halves, the low one first.
+    fn write_address(&self, register: usize, address: PhysAddr) {
+        let (low, high) = address.halves();
+        self.registers.write32(register, low);
+        self.registers.write32(register + 4, high);
     }
 
     fn start_legacy(&self, queue: u16, addresses: &QueueAddresses) -> Result<(), VirtioError> {
@@ -149,9 +143,9 @@ impl Transport for MmioTransport {
         }
         self.registers.write32(register::QUEUE_SELECT, u32::from(queue));
         self.registers.write32(register::QUEUE_SIZE, u32::from(addresses.size));
-        self.write64(register::QUEUE_DESCRIPTORS, addresses.descriptors.get());
-        self.write64(register::QUEUE_AVAILABLE, addresses.available.get());
-        self.write64(register::QUEUE_USED, addresses.used.get());
+        self.write_address(register::QUEUE_DESCRIPTORS, addresses.descriptors);
+        self.write_address(register::QUEUE_AVAILABLE, addresses.available);
+        self.write_address(register::QUEUE_USED, addresses.used);
         self.registers.write32(register::QUEUE_READY, 1);
         Ok(())
     }

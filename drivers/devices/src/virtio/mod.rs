@@ -15,6 +15,7 @@ use core::time::Duration;
 use hal::{Clock, PhysAddr};
 
 use crate::pci::PciError;
+use crate::registers::RegistersError;
 use crate::wait::wait_until;
 
 /// The device id of a network device (5.1.1).
@@ -168,15 +169,9 @@ pub fn start(transport: &mut dyn Transport) {
 /// Why a virtio device cannot be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VirtioError {
-    /// The node has no registers, or too few.
-    #[error("the device's node has no register region of at least {expected:#x} bytes")]
-    NoRegisters {
-        /// The bytes that the registers take.
-        expected: u64,
-    },
-    /// The registers cannot be mapped.
-    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
-    Unmapped(PhysAddr),
+    /// Its registers.
+    #[error(transparent)]
+    Registers(#[from] RegistersError),
     /// The registers are not those of a virtio device.
     #[error("the registers at {address} begin with {magic:#x}, not with virtio's 0x74726976")]
     BadMagic {

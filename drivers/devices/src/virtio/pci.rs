@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 
-use hal::{Platform, Registers};
+use hal::{PhysAddr, Platform, Registers};
 
 use super::{QueueAddresses, Transport, VirtioError};
 use crate::pci::bar::{self, Assigned};
@@ -127,10 +127,10 @@ impl PciTransport {
         })
     }
 
-    fn write64(&self, register: usize, value: u64) {
-        let [a, b, c, d, e, f, g, h] = value.to_le_bytes();
-        self.common.write32(register, u32::from_le_bytes([a, b, c, d]));
-        self.common.write32(register + 4, u32::from_le_bytes([e, f, g, h]));
+    fn write_address(&self, register: usize, address: PhysAddr) {
+        let (low, high) = address.halves();
+        self.common.write32(register, low);
+        self.common.write32(register + 4, high);
     }
 }
 
@@ -170,9 +170,9 @@ impl Transport for PciTransport {
     fn start_queue(&mut self, queue: u16, addresses: &QueueAddresses) -> Result<(), VirtioError> {
         self.common.write16(common::QUEUE_SELECT, queue);
         self.common.write16(common::QUEUE_SIZE, addresses.size);
-        self.write64(common::QUEUE_DESCRIPTORS, addresses.descriptors.get());
-        self.write64(common::QUEUE_AVAILABLE, addresses.available.get());
-        self.write64(common::QUEUE_USED, addresses.used.get());
+        self.write_address(common::QUEUE_DESCRIPTORS, addresses.descriptors);
+        self.write_address(common::QUEUE_AVAILABLE, addresses.available);
+        self.write_address(common::QUEUE_USED, addresses.used);
         let offset = usize::from(self.common.read16(common::QUEUE_NOTIFY_OFFSET));
         if let Some(place) = self.notify_offsets.get_mut(usize::from(queue)) {
             *place = offset.saturating_mul(self.notify_multiplier);

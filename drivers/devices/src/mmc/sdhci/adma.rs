@@ -65,15 +65,14 @@ impl Table {
             let piece = rest.min(PIECE);
             let last = if piece == rest { END } else { 0 };
             let length = u32::try_from(piece).ok()?.checked_shl(16)?;
-            let start = address.checked_add(u64::try_from(done).ok()?)?.get().to_le_bytes();
-            let [a, b, c, d, e, f, g, h] = start;
+            let (low, high) = address.checked_add(u64::try_from(done).ok()?)?.halves();
             if place.checked_add(step)? > TABLE_LEN {
                 return None;
             }
             self.0.write32(place, length | MOVE | VALID | last);
-            self.0.write32(place.checked_add(4)?, u32::from_le_bytes([a, b, c, d]));
+            self.0.write32(place.checked_add(4)?, low);
             if wide {
-                self.0.write32(place.checked_add(8)?, u32::from_le_bytes([e, f, g, h]));
+                self.0.write32(place.checked_add(8)?, high);
             }
             place = place.checked_add(step)?;
             done = done.saturating_add(piece);

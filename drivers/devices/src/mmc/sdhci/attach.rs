@@ -1,7 +1,6 @@
 //! Where such controllers are: nodes of the device tree, functions of a PCI bus.
 
 use alloc::format;
-use alloc::string::String;
 
 use hal::{NodeInfo, Platform};
 
@@ -59,14 +58,9 @@ pub fn quirks(compatible: &str) -> Option<Quirks> {
 /// # Errors
 /// [`SdhciError`].
 pub fn open_node(node: &NodeInfo, quirks: Quirks, platform: &dyn Platform) -> Result<Slot, SdhciError> {
-    let missing = SdhciError::NoRegisters {
-        expected: registers::LEN,
-    };
-    let region = node.reg.first().filter(|region| region.len() >= registers::LEN);
-    let controller = Sdhci::open(*region.ok_or(missing)?, node, quirks, platform)?;
-    let name = node.path.rsplit('/').next().filter(|name| !name.is_empty());
-    let name = name.map_or_else(|| String::from("sdhci"), String::from);
-    Ok(slot((name, node.mmc.number), controller, platform))
+    let region = crate::registers::region(node, registers::LEN)?;
+    let controller = Sdhci::open(region, node, quirks, platform)?;
+    Ok(slot((node.name_or("sdhci"), node.mmc.number), controller, platform))
 }
 
 /// The slot behind a PCI function, the one of number `number`.

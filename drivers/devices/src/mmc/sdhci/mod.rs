@@ -26,6 +26,7 @@ use super::command::{Command, Response};
 use super::host::{Abilities, Bus, Data, Fault, Host, IDENTIFICATION, Width, pause};
 use crate::pci::PciError;
 use crate::pci::ecam::Function;
+use crate::registers::RegistersError;
 use crate::wait::{Poll, wait_until, wait_working};
 use adma::Table;
 use capabilities::{Capabilities, Mode, VERSION_3};
@@ -45,15 +46,9 @@ const DETECT_LIMIT: Duration = Duration::from_secs(1);
 /// Why a controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SdhciError {
-    /// The node has no registers, or too few.
-    #[error("the controller's node has no register region of at least {expected:#x} bytes")]
-    NoRegisters {
-        /// The bytes that the registers take.
-        expected: u64,
-    },
-    /// The registers cannot be mapped.
-    #[error("the registers at {0} cannot be used: nothing answers there, or it is no device's address")]
-    Unmapped(PhysAddr),
+    /// Its registers.
+    #[error(transparent)]
+    Registers(#[from] RegistersError),
     /// Nothing answers at the registers.
     #[error("nothing answers at {0}")]
     Silent(PhysAddr),
@@ -97,8 +92,7 @@ impl Sdhci {
     /// [`SdhciError`].
     fn open(region: Region, node: &NodeInfo, quirks: Quirks, platform: &dyn Platform) -> Result<Self, SdhciError> {
         let address = region.start();
-        let registers = platform.map(region).ok_or(SdhciError::Unmapped(address))?;
-        let window = Window::new(registers, platform.clock());
+        let window = Window::new(crate::registers::map(region, platform)?, platform.clock());
         if window.read(registers::VERSION) == u32::MAX {
             return Err(SdhciError::Silent(address));
         }

@@ -51,25 +51,21 @@ impl Sdhci {
     }
 
     fn prepare_dma(&mut self, address: PhysAddr, len: usize) -> Result<(), Fault> {
-        let [a, b, c, d, ..] = address.get().to_le_bytes();
         match self.capabilities.mode {
             Mode::Words => return Err(Fault::Memory),
             Mode::Sdma => {
                 self.window.change(registers::CONTROL, control::DMA_MASK, 0);
-                self.window
-                    .write(registers::SDMA_ADDRESS, u32::from_le_bytes([a, b, c, d]));
+                self.window.write(registers::SDMA_ADDRESS, address.halves().0);
             }
             Mode::Adma2 { wide } => {
                 let table = self.table.as_mut().ok_or(Fault::Memory)?;
                 let wide = wide && table.needs_wide(address, len);
                 table.describe(address, len, wide).ok_or(Fault::Memory)?;
-                let [a, b, c, d, e, f, g, h] = table.address().get().to_le_bytes();
+                let (low, high) = table.address().halves();
                 let select = if wide { control::ADMA2_64 } else { control::ADMA2_32 };
                 self.window.change(registers::CONTROL, control::DMA_MASK, select);
-                self.window
-                    .write(registers::ADMA_ADDRESS, u32::from_le_bytes([a, b, c, d]));
+                self.window.write(registers::ADMA_ADDRESS, low);
                 if wide {
-                    let high = u32::from_le_bytes([e, f, g, h]);
                     self.window.write(registers::ADMA_ADDRESS.saturating_add(4), high);
                 }
             }

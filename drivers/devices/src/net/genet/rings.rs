@@ -5,7 +5,7 @@
 
 use alloc::boxed::Box;
 
-use hal::{DmaMemory, Platform, Registers};
+use hal::{DmaMemory, PhysAddr, Platform, Registers};
 
 use super::GenetError;
 use super::registers::{RECEIVE_DMA, TRANSMIT_DMA, dma, status};
@@ -94,9 +94,7 @@ impl Rings {
     /// The lower and the upper half of the bus address of what lies at `offset`.
     fn address(&self, offset: usize) -> (u32, u32) {
         let offset = u64::try_from(offset).unwrap_or(0);
-        let address = self.memory.bus_address().get().saturating_add(offset);
-        let [a, b, c, d, e, f, g, h] = address.to_le_bytes();
-        (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
+        PhysAddr(self.memory.bus_address().get().saturating_add(offset)).halves()
     }
 
     /// Hands the next frame to `sink` and its buffer back to the device. Gives whether a buffer had come. One that holds no whole frame

@@ -1,6 +1,7 @@
 //! Controllers, their clocks and buses, and what cards are told over them.
 
 use super::*;
+use crate::registers::RegistersError;
 
 #[test]
 fn what_cards_are_told_in_words() {
@@ -192,11 +193,11 @@ fn controllers_that_cannot_be_used() {
     assert_eq!(slot.err(), Some(SdhciError::Silent(PhysAddr(BASE))));
     let nowhere = FakePlatform::new(|_| None);
     let found = open_node(&node(MmcSlot::default()), Quirks::NONE, &nowhere);
-    assert_eq!(found.err(), Some(SdhciError::Unmapped(PhysAddr(BASE))));
+    assert_eq!(found.err(), Some(RegistersError::Unmapped(PhysAddr(BASE)).into()));
     let mut small = node(MmcSlot::default());
     small.reg = Vec::from([Region::new(PhysAddr(BASE), 0xff).unwrap()]);
     let found = open_node(&small, Quirks::NONE, &nowhere);
-    assert_eq!(found.err(), Some(SdhciError::NoRegisters { expected: 0x100 }));
+    assert_eq!(found.err(), Some(RegistersError::Missing { expected: 0x100 }.into()));
     let (_, mut slot, _) = {
         let (model, slot, clock) = Setup::new(sdhc()).try_open(|model| model.0.borrow_mut().unstable = true);
         (model, slot.unwrap(), clock)
