@@ -242,7 +242,7 @@ impl NetDevice for Gem {
 
     fn link_up(&mut self) -> bool {
         let Wire::Phy(phy) = self.wire else {
-            return true;
+            return self.running;
         };
         let link = self.running.then(|| self.management().link(phy)).flatten();
         let Some(link) = link else {

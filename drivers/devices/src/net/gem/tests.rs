@@ -260,7 +260,10 @@ fn a_fixed_link_has_no_phy() {
         ..wired()
     };
     let machine = machine(&node(ethernet), |_| ());
-    assert!(machine.gem.unwrap().link_up());
+    let mut gem = machine.gem.unwrap();
+    assert!(gem.link_up());
+    gem.shutdown();
+    assert!(!gem.link_up(), "nobody listens");
     assert_eq!(machine.model.word(0x004) & SPEED, 3);
     assert_eq!(machine.model.0.borrow().mdio.frames, 0);
 }

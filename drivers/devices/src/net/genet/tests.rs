@@ -348,9 +348,12 @@ fn a_fixed_link_has_no_phy() {
         ..wired()
     };
     let machine = machine(&node(ethernet), |_| ());
-    assert!(machine.genet.unwrap().link_up());
+    let mut genet = machine.genet.unwrap();
+    assert!(genet.link_up());
     assert_eq!(machine.model.word(COMMAND) & LINK, 1 << 2);
     assert_eq!(machine.model.0.borrow().mdio.frames, 0);
+    genet.shutdown();
+    assert!(!genet.link_up(), "nobody listens");
 }
 
 #[test]
