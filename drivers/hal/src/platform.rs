@@ -13,8 +13,10 @@ use crate::registers::Registers;
 /// Memory is given out for devices that see the processor's caches. For one that does not, the probe hands the driver what
 /// [`Platform::without_coherence`] gives: the driver's code is the same.
 pub trait Platform {
-    /// Maps a device's registers. `None` if the region holds RAM, or lies outside the address space: a device tree that
-    /// says so is wrong.
+    /// Maps a device's registers. `None` if the region holds RAM, lies outside the address space, or has nothing that answers: a device
+    /// tree that says so is wrong, or of another machine.
+    ///
+    /// To find out, the first register may be read: of what is mapped so, that must do no harm.
     fn map(&self, region: Region) -> Option<Box<dyn Registers>>;
 
     /// Memory of at least `len` bytes to share with a device; `None` if there is not so much.

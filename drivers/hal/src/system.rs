@@ -49,6 +49,14 @@ impl Width {
         }
     }
 
+    /// The widest access up to a word that is aligned where `region` begins and lies in it; `None` for a region without a byte.
+    #[must_use]
+    pub fn widest_at_start(region: Region) -> Option<Self> {
+        [Self::Word, Self::Half, Self::Byte]
+            .into_iter()
+            .find(|width| region.start().is_aligned(width.bytes()) && width.bytes() <= region.len())
+    }
+
     /// The width in bits: 8, 16, 32 or 64.
     #[must_use]
     pub const fn bits(self) -> u32 {
@@ -143,4 +151,26 @@ pub trait System {
     /// Jumps to the image: caches cleaned over `request.clean`, MMU and D-cache off, `x0` = device tree, `x1..x3` = 0.
     /// Does not return on hardware; a simulation records the request and returns.
     fn hand_over(&mut self, request: &HandOver);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Width;
+    use crate::addr::{PhysAddr, Region};
+
+    #[test]
+    fn the_widest_access_stays_in_its_region() {
+        for (start, len, expected) in [
+            (0x1000, 0x1000, Some(Width::Word)),
+            (0x1004, 4, Some(Width::Word)),
+            (0x1000, 3, Some(Width::Half)),
+            (0x1000, 1, Some(Width::Byte)),
+            (0x1002, 0x100, Some(Width::Half)),
+            (0x1001, 0x100, Some(Width::Byte)),
+            (0x1000, 0, None),
+        ] {
+            let region = Region::new(PhysAddr(start), len).unwrap();
+            assert_eq!(Width::widest_at_start(region), expected, "{start:#x} {len}");
+        }
+    }
 }

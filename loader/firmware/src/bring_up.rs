@@ -43,8 +43,9 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     map.activate();
     pool.iter().for_each(Pool::settle);
     let clock = clock(&tree);
-    let console = console::open(&tree, Rc::clone(&clock));
-    let devices = probe::probe(&nodes, &Hardware::new(&ram, Rc::clone(&clock), pool));
+    let hardware = Hardware::new(&ram, Rc::clone(&clock), pool);
+    let console = console::open(&tree, &hardware);
+    let devices = probe::probe(&nodes, &hardware);
     let terminal = Terminal::new(console);
     let memory = memory(&ram, layout);
     let machine = Machine::new(ram, *layout, map);

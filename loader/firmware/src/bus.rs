@@ -1,7 +1,7 @@
-//! Single accesses at any address, faults caught: for `md` and `mw`.
+//! Single accesses at any address, faults caught: for `md` and `mw`, and to find out whether a device is there.
 
 use hal::system::BusFault;
-use hal::{PhysAddr, Width};
+use hal::{PhysAddr, Region, Width};
 
 /// What the accesses of `exceptions.s` return in x0 and x1.
 #[repr(C)]
@@ -31,8 +31,13 @@ pub(crate) fn read(address: PhysAddr, width: Width) -> Result<u64, BusFault> {
     };
     check_alignment(address, width)?;
     // SAFETY: a fault is caught (`handle_exception`). A read may have side effects on a device: that is what the person at
-    // the console asked for. Rust's own data is only looked at, by an opaque call.
+    // the console asked for, or harmless with the device that is looked for. Rust's own data is only looked at, by an opaque call.
     outcome(address, unsafe { load(address.get()) })
+}
+
+/// Whether something answers where `registers` begin, which is read. A region without a byte asks nobody.
+pub(crate) fn answers(registers: Region) -> bool {
+    Width::widest_at_start(registers).is_none_or(|width| read(registers.start(), width).is_ok())
 }
 
 /// Writes one value; a misaligned or refused access is an error. The caller keeps it off the loader's own memory.

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use hal::dma::{DmaMemory, StreamingDma};
 use hal::platform::Platform;
 use hal::registers::Registers;
-use hal::{Clock, Region, Width};
+use hal::{Clock, Region};
 
 use crate::bus;
 use crate::dma::{DmaBlock, Lender, Pool};
@@ -35,17 +35,22 @@ impl Hardware {
             coherent: true,
         }
     }
+
+    /// The registers in `region`, if something answers at those in `quiet`, a part of it whose first register is read.
+    pub(crate) fn registers(&self, region: Region, quiet: Region) -> Option<Box<dyn Registers>> {
+        // Page 0 is not mapped: a null pointer must fault. What is there is the flash that the loader may have been started from.
+        let mapped = region.start().get() >= PAGE as u64 && region.end().get() <= DEVICE_END as u64;
+        let is_device = mapped && region.covers(quiet) && !self.ram.iter().any(|bank| bank.overlaps(region));
+        // Trees name devices that a machine does not have, or that have no power: a driver's first access would be a fault.
+        let answers = is_device && bus::answers(quiet);
+        // SAFETY: from PAGE to DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
+        answers.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
+    }
 }
 
 impl Platform for Hardware {
     fn map(&self, region: Region) -> Option<Box<dyn Registers>> {
-        // Page 0 is not mapped: a null pointer must fault. What is there is the flash that the loader may have been started from.
-        let mapped = region.start().get() >= PAGE as u64 && region.end().get() <= DEVICE_END as u64;
-        let is_device = mapped && !self.ram.iter().any(|bank| bank.overlaps(region));
-        // Trees name devices that a machine does not have, or that have no power: a driver's first access would be a fault.
-        let answers = is_device && bus::read(region.start(), Width::Word).is_ok();
-        // SAFETY: from PAGE to DEVICE_END and outside RAM, where the final map shows device memory and no Rust object lies.
-        answers.then(|| Box::new(unsafe { Mmio::new(region) }) as Box<dyn Registers>)
+        self.registers(region, region)
     }
 
     fn dma(&self, len: usize) -> Option<Box<dyn DmaMemory>> {

@@ -84,7 +84,9 @@ pub enum PciError {
         len: u32,
     },
     /// The memory of a base address register cannot be mapped.
-    #[error("function {function}: the registers at {address} cannot be mapped")]
+    #[error(
+        "function {function}: the registers at {address} cannot be used: nothing answers there, or it is no device's address"
+    )]
     Unmapped {
         /// The function.
         function: Address,

@@ -14,6 +14,9 @@ use crate::wait::wait_until;
 /// What a Cadence UART is called in device trees. Revision r1p12 says of each byte whether it arrived whole.
 pub const COMPATIBLE: &[&str] = &["cdns,uart-r1p12", "cdns,uart-r1p8", "xlnx,xuartps"];
 
+/// Offset and length of a register that can be read at any time.
+pub const QUIET: (u64, u64) = (0x2c, 4); // SR
+
 const CONTROL: usize = 0x00; // CR
 const MODE: usize = 0x04; // MR
 const INTERRUPT_DISABLE: usize = 0x0c; // IDR

@@ -66,6 +66,13 @@ impl Layout {
         (shift <= 8).then_some(Self { shift, words })
     }
 
+    /// Offset and length of a register that can be read at any time.
+    #[must_use]
+    pub fn quiet(self) -> (u64, u64) {
+        let offset = u64::try_from(self.offset(LINE_CONTROL)).unwrap_or(u64::MAX);
+        (offset, if self.words { 4 } else { 1 })
+    }
+
     const fn offset(self, register: usize) -> usize {
         register << self.shift
     }

@@ -13,6 +13,9 @@ pub use arm_pl011_uart::{PL011Registers, UniqueMmioPointer};
 /// What a PL011 is called in device trees.
 pub const COMPATIBLE: &[&str] = &["arm,pl011"];
 
+/// Offset and length of a register that can be read at any time.
+pub const QUIET: (u64, u64) = (0x18, 4); // UARTFR
+
 const BAUD: u32 = 115_200;
 const LINE: LineConfig = LineConfig {
     data_bits: DataBits::Bits8,

@@ -193,3 +193,21 @@ fn a_line_that_floats_and_a_device_that_is_not_there() {
     assert_eq!(console.read(), None);
     assert_eq!(model.0.borrow().received.len(), 10, "an absent device is not read from");
 }
+
+#[test]
+fn to_ask_whether_it_is_there_loses_no_character() {
+    let words = Layout::MINI_UART;
+    let bytes = |shift| Layout::new(|name| name == "ns16550a", shift, None).unwrap();
+    for (layout, shift, expected) in [
+        (words, 2, (12, 4)),
+        (bytes(None), 0, (3, 1)),
+        (bytes(Some(2)), 2, (12, 1)),
+    ] {
+        let (offset, len) = layout.quiet();
+        assert_eq!((offset, len), expected);
+        let model = Model::new(shift, usize::try_from(len).unwrap());
+        model.0.borrow_mut().received.push_back((b'a', 0));
+        let _ = model.load(usize::try_from(offset).unwrap(), usize::try_from(len).unwrap());
+        assert_eq!(model.open_with(layout).read(), Some(b'a'));
+    }
+}
