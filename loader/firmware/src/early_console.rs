@@ -19,34 +19,63 @@ impl fmt::Write for EarlyConsole {
     }
 }
 
+/// Polls before a byte is given up: a UART without a clock must not hang a panic.
+const PATIENCE: u32 = 1_000_000;
+
+/// The registers of the board's early console, words at byte offsets.
+#[derive(Clone, Copy)]
+struct Words {
+    base: usize,
+}
+
+impl Words {
+    fn register(self, offset: usize) -> *mut u32 {
+        core::ptr::without_provenance_mut(self.base + offset)
+    }
+
+    fn read(self, offset: usize) -> u32 {
+        // SAFETY: the board's folder says that such a UART is here; both maps show it as device memory.
+        unsafe { self.register(offset).read_volatile() }
+    }
+
+    fn write(self, offset: usize, value: u32) {
+        // SAFETY: as in `read`.
+        unsafe { self.register(offset).write_volatile(value) };
+    }
+
+    /// Writes `byte` to the register at `data` once the status at `status` has `ready`.
+    fn send(self, (status, ready): (usize, impl Fn(u32) -> bool), data: usize, byte: u8) {
+        let _ = (0..PATIENCE).find(|_| ready(self.read(status)));
+        self.write(data, u32::from(byte));
+    }
+}
+
 // A board uses one of the modules below: `build.rs` names it.
 
 /// PL011 (Arm DDI 0183), transmit only.
 #[allow(dead_code, reason = "a board has one kind of early console")]
 pub(crate) mod pl011 {
+    use super::Words;
+
     /// What drives it once there is a heap.
     pub(crate) const KIND: devices::uart::Kind = devices::uart::Kind::Pl011;
 
     const DATA: usize = 0x000; // UARTDR
     const FLAGS: usize = 0x018; // UARTFR
     const TRANSMIT_FULL: u32 = 1 << 5; // UARTFR.TXFF
-    /// Polls before a byte is given up: a UART without a clock must not hang a panic.
-    const PATIENCE: u32 = 1_000_000;
 
     /// Sends one byte.
     pub(crate) fn send(base: usize, byte: u8) {
-        let register = |offset| core::ptr::without_provenance_mut::<u32>(base + offset);
-        // SAFETY: the board's folder says that a PL011 is here; both maps show it as device memory.
-        let full = || unsafe { register(FLAGS).read_volatile() } & TRANSMIT_FULL != 0;
-        let _ = (0..PATIENCE).find(|_| !full());
-        // SAFETY: as above.
-        unsafe { register(DATA).write_volatile(u32::from(byte)) };
+        let ready = |flags| flags & TRANSMIT_FULL == 0;
+        Words { base }.send((FLAGS, ready), DATA, byte);
     }
 }
 
 /// Cadence UART (AMD UG1087, module UART), transmit only.
 #[allow(dead_code, reason = "a board has one kind of early console")]
 pub(crate) mod cadence {
+    use super::Words;
+
     /// What drives it once there is a heap.
     pub(crate) const KIND: devices::uart::Kind = devices::uart::Kind::Cadence;
 
@@ -62,44 +91,34 @@ pub(crate) mod cadence {
     /// MR: 8 bits, no parity, 1 stop bit.
     const MODE_8N1: u32 = 0x20;
     const TRANSMIT_FULL: u32 = 1 << 4;
-    /// Polls before a byte is given up: a UART without a clock must not hang a panic.
-    const PATIENCE: u32 = 1_000_000;
 
     /// Sends one byte. Puts the transmitter on if it is off, as reset leaves it.
     pub(crate) fn send(base: usize, byte: u8) {
-        let register = |offset| core::ptr::without_provenance_mut::<u32>(base + offset);
-        // SAFETY: the board's folder says that a Cadence UART is here; both maps show it as device memory.
-        let read = |offset| unsafe { register(offset).read_volatile() };
-        // SAFETY: as above.
-        let write = |offset, value| unsafe { register(offset).write_volatile(value) };
-        if read(CONTROL) & SWITCHES != TRANSMITTER_ON {
-            write(MODE, MODE_8N1);
-            write(CONTROL, BOTH_ON);
+        let words = Words { base };
+        if words.read(CONTROL) & SWITCHES != TRANSMITTER_ON {
+            words.write(MODE, MODE_8N1);
+            words.write(CONTROL, BOTH_ON);
         }
-        let _ = (0..PATIENCE).find(|_| read(STATUS) & TRANSMIT_FULL == 0);
-        write(FIFO, u32::from(byte));
+        let ready = |status| status & TRANSMIT_FULL == 0;
+        words.send((STATUS, ready), FIFO, byte);
     }
 }
 
 /// The mini-UART of the Raspberry Pi (BCM2711 ARM Peripherals, section 2.2), transmit only: a 16550 with a word per register.
 #[allow(dead_code, reason = "a board has one kind of early console")]
 pub(crate) mod mini_uart {
+    use super::Words;
+
     /// What drives it once there is a heap.
     pub(crate) const KIND: devices::uart::Kind = devices::uart::Kind::Ns16550;
 
     const DATA: usize = 0x00; // AUX_MU_IO_REG
     const LINE_STATUS: usize = 0x14; // AUX_MU_LSR_REG
     const TAKES: u32 = 1 << 5;
-    /// Polls before a byte is given up: a UART without a clock must not hang a panic.
-    const PATIENCE: u32 = 1_000_000;
 
     /// Sends one byte.
     pub(crate) fn send(base: usize, byte: u8) {
-        let register = |offset| core::ptr::without_provenance_mut::<u32>(base + offset);
-        // SAFETY: the board's folder says that a mini-UART is here; both maps show it as device memory.
-        let takes = || unsafe { register(LINE_STATUS).read_volatile() } & TAKES != 0;
-        let _ = (0..PATIENCE).find(|_| takes());
-        // SAFETY: as above.
-        unsafe { register(DATA).write_volatile(u32::from(byte)) };
+        let ready = |status| status & TAKES != 0;
+        Words { base }.send((LINE_STATUS, ready), DATA, byte);
     }
 }
