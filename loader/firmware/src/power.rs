@@ -3,7 +3,7 @@
 //!
 //! Which of them is kept in the software thread ID register of the exception level (TPIDR_ELx), so that a panic finds it without any memory.
 
-use aarch64_cpu::registers::{CNTFRQ_EL0, CNTPCT_EL0, CurrentEL, Readable, TPIDR_EL1, TPIDR_EL2, Writeable};
+use aarch64_cpu::registers::{CNTFRQ_EL0, CNTVCT_EL0, CurrentEL, Readable, TPIDR_EL1, TPIDR_EL2, Writeable};
 use devices::reset::{self, RESETS};
 use hal::{Region, Reset};
 use loader_core::devicetree::Tree;
@@ -124,8 +124,8 @@ fn ask_device(kept: u64, ask: impl FnOnce(&dyn Reset)) -> &'static str {
 }
 
 fn wait_a_second() {
-    let start = CNTPCT_EL0.get();
-    while CNTPCT_EL0.get().wrapping_sub(start) < CNTFRQ_EL0.get() {
+    let start = CNTVCT_EL0.get();
+    while CNTVCT_EL0.get().wrapping_sub(start) < CNTFRQ_EL0.get() {
         core::hint::spin_loop();
     }
 }
