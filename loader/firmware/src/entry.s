@@ -120,6 +120,7 @@ from_el3:
 at_el2:
     msr     tpidr_el2, x25          // no PSCI conduit is known yet
     movz    x0, #0x8000, lsl #16    // HCR_EL2.RW: EL1 is AArch64; no VHE, no traps
+    orr     x0, x0, #(1 << 5)       // AMO: else EL2 need not take an SError that is let in
     msr     hcr_el2, x0
     isb
     mov     x0, #0x33ff             // CPTR_EL2: RES1 only, FP and NEON do not trap
