@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use hal::{PhysAddr, Region};
 
-use crate::devicetree::{NodeId, Tree};
+use crate::devicetree::{NodeId, Tree, number};
 use crate::memory::{LoadedFile, Memory};
 
 /// How many cells an address and a size have.
@@ -53,12 +53,6 @@ pub(super) fn read_reg(reg: &[u8], cells: Cells) -> Option<(u64, u64)> {
     let bytes = |cells: u32| usize::try_from(cells).ok()?.checked_mul(4);
     let (address, rest) = reg.split_at_checked(bytes(cells.address)?)?;
     Some((number(address)?, number(rest.get(..bytes(cells.size)?)?)?))
-}
-
-fn number(bytes: &[u8]) -> Option<u64> {
-    let (high, low) = bytes.split_at(bytes.len().saturating_sub(8));
-    let number = low.iter().fold(0_u64, |number, byte| (number << 8) | u64::from(*byte));
-    high.iter().all(|byte| *byte == 0).then_some(number)
 }
 
 /// The places that the node names, the one that Xen would take first.

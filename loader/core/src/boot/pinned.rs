@@ -9,7 +9,7 @@ use alloc::vec::Vec;
 use hal::{PhysAddr, Region};
 
 use super::survey::{self, Entry};
-use crate::devicetree::{NodeId, Tree};
+use crate::devicetree::{NodeId, Tree, number};
 use crate::xen::module;
 
 /// A part of RAM that a property names.
@@ -70,8 +70,8 @@ pub fn said_to_lie(tree: &Tree) -> Vec<Region> {
     let place = |entry: &Entry| {
         let mut rest = tree.property(entry.node, "reg")?;
         let [address, size] = cells(tree, (entry.node, entry.parent), "reg");
-        let start = number(&mut rest, address)?;
-        Region::new(PhysAddr(start), number(&mut rest, size)?)
+        let start = take(&mut rest, address)?;
+        Region::new(PhysAddr(start), take(&mut rest, size)?)
     };
     let ramdisk = tree.child(tree.root(), "chosen").and_then(|chosen| {
         let number = |name| {
@@ -93,12 +93,10 @@ fn cells(tree: &Tree, (node, above): (NodeId, NodeId), property: &str) -> [usize
 }
 
 /// Takes a number of so many cells off the front.
-fn number(bytes: &mut &[u8], cells: usize) -> Option<u64> {
+fn take(bytes: &mut &[u8], cells: usize) -> Option<u64> {
     let (front, rest) = bytes.split_at_checked(cells.checked_mul(4)?)?;
     *bytes = rest;
-    let (high, low) = front.split_at(front.len().saturating_sub(8));
-    let fits = high.iter().all(|byte| *byte == 0);
-    fits.then(|| low.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte)))
+    number(front)
 }
 
 /// Adds the regions of a property that is a list of addresses and sizes.
@@ -106,7 +104,7 @@ fn add(tree: &Tree, node: NodeId, (property, above): (&'static str, NodeId), fou
     let mut rest = tree.property(node, property).unwrap_or_default();
     let [address, size] = cells(tree, (node, above), property);
     while found.len() < MOST
-        && let Some((start, len)) = number(&mut rest, address).and_then(|start| Some((start, number(&mut rest, size)?)))
+        && let Some((start, len)) = take(&mut rest, address).and_then(|start| Some((start, take(&mut rest, size)?)))
         // Zero cells would take nothing off the front.
         && address != 0
     {
@@ -126,9 +124,9 @@ fn shared_memory(tree: &Tree, node: NodeId, domain: NodeId) -> Option<Pinned> {
     if rest.len() != address.checked_mul(2)?.checked_add(size)?.checked_mul(4)? {
         return None;
     }
-    let start = number(&mut rest, address)?;
-    number(&mut rest, address)?;
-    let region = Region::new(PhysAddr(start), number(&mut rest, size)?)?;
+    let start = take(&mut rest, address)?;
+    take(&mut rest, address)?;
+    let region = Region::new(PhysAddr(start), take(&mut rest, size)?)?;
     Some(Pinned {
         path: tree.path(node),
         property,

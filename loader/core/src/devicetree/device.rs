@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace};
 use hal::{MacAddr, NodeInfo, PhysAddr, Region};
 
-use super::{NodeId, Tree};
+use super::{NodeId, Tree, number};
 
 /// Aliases `mmc0` to this one's predecessor are looked for.
 const MAX_CARDS: u32 = 16;
@@ -189,13 +189,6 @@ impl Tree {
             _ => None,
         }
     }
-}
-
-/// The big-endian number in up to three cells, if it fits 64 bits.
-fn number(cells: &[u8]) -> Option<u64> {
-    cells.iter().try_fold(0u64, |number, byte| {
-        number.checked_mul(256)?.checked_add(u64::from(*byte))
-    })
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ pub use in_place::{add_in_place, set_in_place};
 pub use parse::{Outline, Places, outline, property_offset};
 pub(crate) use print::strings_of;
 pub use print::{PrintNode, PrintValue};
+pub(crate) use reg::number;
 pub use tree::{NodeId, NodeIter, Reservation, Tree};
 pub use value::parse_value;
 

@@ -134,12 +134,11 @@ impl Tree {
     }
 }
 
-/// The number that up to three cells hold, if it fits 64 bits.
-fn number(cells: &[u8]) -> Option<u64> {
-    let number = cells
-        .iter()
-        .fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
-    u64::try_from(number).ok()
+/// The number that cells hold, however many, if it fits 64 bits.
+pub(crate) fn number(cells: &[u8]) -> Option<u64> {
+    cells.iter().try_fold(0_u64, |number, byte| {
+        number.checked_mul(256)?.checked_add(u64::from(*byte))
+    })
 }
 
 /// `value` in `count` cells, if it fits.
@@ -147,4 +146,19 @@ fn encode(value: u64, count: usize) -> Option<Vec<u8>> {
     let bytes = u128::from(value).to_be_bytes();
     let (high, low) = bytes.split_at_checked(bytes.len().checked_sub(count.checked_mul(4)?)?)?;
     high.iter().all(|byte| *byte == 0).then(|| low.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::number;
+
+    #[test]
+    fn numbers_have_64_bits() {
+        assert_eq!(number(&[]), Some(0));
+        assert_eq!(
+            number(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
+            Some(u64::MAX)
+        );
+        assert_eq!(number(&[1, 0, 0, 0, 0, 0, 0, 0, 0]), None);
+    }
 }

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 use super::module::{FILE, Kind};
-use crate::devicetree::{EditError, NodeId, RegError, Tree};
+use crate::devicetree::{EditError, NodeId, RegError, Tree, number};
 
 /// Domains that one form may describe: Xen's own domain builder takes as many.
 pub const MAX_DOMAINS: usize = 64;
@@ -287,15 +287,6 @@ pub(super) fn place(tree: &Tree, node: NodeId, name: &str) -> Result<(u64, u64),
         .split_at_checked(address.ok_or_else(bad)?.saturating_mul(4))
         .ok_or_else(bad)?;
     number(address).zip(number(size)).ok_or_else(bad)
-}
-
-/// The number that cells hold, if it fits 64 bits.
-pub(super) fn number(cells: &[u8]) -> Option<u64> {
-    let bytes = cells.iter().skip_while(|byte| **byte == 0);
-    bytes.into_iter().try_fold(0_u64, |number, byte| {
-        let shifted = number.checked_mul(256)?;
-        shifted.checked_add(u64::from(*byte))
-    })
 }
 
 /// Where the bytes of a module are that has no more than Xen's own properties.

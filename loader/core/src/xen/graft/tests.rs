@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::{base_name, copy_node, free_name, listed, number, place, shown};
+use super::{base_name, copy_node, free_name, listed, place, shown};
 use crate::devicetree::MAX_DEPTH;
 use crate::xen::testing::{printed, tree};
 
@@ -64,16 +64,6 @@ fn a_place_is_read_in_the_cells_that_fit() {
     assert!(read(&cells(u32::MAX, u32::MAX), "<1>").is_err());
     assert!(read(&cells(0, 1), "<1>").is_err());
     assert!(read("", "\"\"").is_err());
-}
-
-#[test]
-fn numbers_have_64_bits() {
-    assert_eq!(number(&[]), Some(0));
-    assert_eq!(
-        number(&[0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]),
-        Some(u64::MAX)
-    );
-    assert_eq!(number(&[1, 0, 0, 0, 0, 0, 0, 0, 0]), None);
 }
 
 #[test]

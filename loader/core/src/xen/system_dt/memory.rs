@@ -3,7 +3,7 @@
 use alloc::vec::Vec;
 
 use super::SystemDtError;
-use crate::devicetree::{NodeId, Tree};
+use crate::devicetree::{NodeId, Tree, number};
 use crate::finding::Finding;
 use crate::xen::graft;
 
@@ -57,7 +57,7 @@ pub(super) fn kib(tree: &Tree, domain: NodeId, findings: &mut Vec<Finding>) -> R
     for entry in value.chunks_exact(cells.entry_len()) {
         let size = entry.get(cells.start.saturating_mul(4)..).unwrap_or_default();
         let size = size.get(..cells.size.saturating_mul(4)).unwrap_or_default();
-        let size = graft::number(size).ok_or_else(too_much)?;
+        let size = number(size).ok_or_else(too_much)?;
         sum = sum.checked_add(size).ok_or_else(too_much)?;
     }
     findings.push(Finding::note(format_args!(
