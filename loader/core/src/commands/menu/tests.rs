@@ -7,17 +7,17 @@ use alloc::vec::Vec;
 use hal::PhysAddr;
 use hal::fakes::FakeDisk;
 
-use super::super::disk::Selector;
-use super::super::origin::Origin;
-use super::label;
-use crate::boot::extlinux;
 use crate::commands::fit::tests::bootable;
 use crate::commands::start::tests::linux;
 use crate::commands::testing::Bench;
 use crate::commands::testing::disks::{fat, partitioned};
-use crate::context::{CommandError, Status};
+use crate::context::Status;
 use crate::devicetree::Tree;
 use crate::image::uimage::{Compression, Type, tests::uimage};
+
+mod choices;
+mod texts;
+mod trees;
 
 const KERNEL: u64 = 0x4020_0000;
 const RAMDISK: u64 = 0x4070_0000;
@@ -241,115 +241,6 @@ fn places_that_are_not_set_are_named() {
     assert!(output.contains(expected), "{output}");
 }
 
-const TWO: &str = "label one\nkernel /Image\nappend 1\nlabel two\nmenu label Second\nkernel /Image\nappend 2\n";
-
-/// Types what is to be typed at the menu, and gives what is printed from it on.
-fn choose(bench: &mut Bench, line: &str, keys: &str) -> String {
-    let output = bench.type_in(&format!("{line}\r{keys}"));
-    let (_, output) = output.split_once(" bytes read in ").unwrap();
-    let (_, output) = output.split_once('\n').unwrap();
-    output.to_string()
-}
-
-#[test]
-fn a_choice_is_a_number_or_a_name() {
-    let shown = "A Title\n1:\tone\n2:\tSecond\nEnter choice: ";
-    for (answer, bootargs) in [("2\r", "2"), (" 1 \r", "1"), ("two\r", "2"), ("\r", "1")] {
-        let mut bench = bench(&format!("menu title A Title\ndefault one\n{TWO}"));
-        let output = choose(&mut bench, SYSBOOT, answer);
-        assert!(
-            output.starts_with(&format!("{shown}{}\n", answer.trim_end_matches('\r'))),
-            "{output}"
-        );
-        assert_eq!(started(&bench).2, bootargs, "{answer}");
-    }
-}
-
-#[test]
-fn what_is_no_choice_is_asked_for_again() {
-    let mut bench = bench(&format!("prompt 1\n{TWO}"));
-    let output = choose(&mut bench, SYSBOOT, "3\r0\rx\r\r2\r");
-    let shown = "1:\tone\n2:\tSecond\nEnter choice: ";
-    let again = ["3", "0", "x", ""].map(|answer| format!("{shown}{answer}\n{answer} not found\n"));
-    assert!(
-        output.starts_with(&format!("{}{shown}2\n2:\tSecond\n", again.concat())),
-        "{output}"
-    );
-    assert_eq!(started(&bench).2, "2");
-}
-
-#[test]
-fn the_time_of_the_menu_chooses_the_default() {
-    let mut one = bench(&format!("prompt 1\ntimeout 20\ndefault two\n{TWO}"));
-    let output = choose(&mut one, SYSBOOT, "");
-    assert!(
-        output.starts_with("1:\tone\n2:\tSecond\nEnter choice: \n2:\tSecond\n"),
-        "{output}"
-    );
-    assert_eq!(started(&one).2, "2");
-    // Without a default, the labels in their order.
-    let mut none = bench(&format!("prompt 1\ntimeout 20\ndefault nosuch\n{TWO}"));
-    choose(&mut none, SYSBOOT, "");
-    assert_eq!(started(&none).2, "1");
-}
-
-#[test]
-fn ctrl_c_at_the_menu_leaves_it() {
-    let mut bench = Bench::new();
-    let menu = extlinux::parse("menu", format!("prompt 1\n{TWO}").as_bytes(), &mut |_| Ok(Vec::new())).unwrap();
-    bench.wire.type_in("\x03");
-    let result = super::choose::choose(&mut bench.context, &menu);
-    assert_eq!(result, Err(CommandError::Interrupted));
-}
-
-#[test]
-fn ctrl_c_at_a_file_leaves_the_menu() {
-    let mut bench = bench(TWO);
-    assert_eq!(bench.interrupted(SYSBOOT), Err(CommandError::Interrupted));
-}
-
-/// Each file of a label that has all kinds of them: the label is not one that could not be started, after which the next is tried.
-#[test]
-fn ctrl_c_at_a_file_of_a_label_leaves_the_menu() {
-    let text =
-        "label one\nkernel /Image\ninitrd /initrd\nfdt /x.dtb\nfdtoverlays /1.dtbo /2.dtbo\nlabel two\nkernel /Image\n";
-    let menu = extlinux::parse("menu", text.as_bytes(), &mut |_| Ok(Vec::new())).unwrap();
-    let (first, second) = (overlay("first"), overlay("second"));
-    for file in ["/Image", "/initrd", "/x.dtb", "/1.dtbo", "/2.dtbo"] {
-        let mut bench = bench_with(text, &[("1.dtbo", &first), ("2.dtbo", &second)]);
-        let selector = Selector::parse(&bench.context, "virtio", Some("0:1")).unwrap();
-        let origin = Origin::volume(selector, "", "/menu");
-        bench.stop_at(file);
-        let result = label::start(&mut bench.context, &origin, (1, &menu.labels[0]));
-        assert_eq!(result, Err(CommandError::Interrupted), "{file}");
-        let output = bench.wire.take_output();
-        assert!(output.ends_with(&format!("Retrieving file: {file}\r\n")), "{output}");
-        assert_eq!(bench.jumps(), []);
-    }
-    let mut bench = self::bench(text);
-    bench.wire.type_in("\x03");
-    let selector = Selector::parse(&bench.context, "virtio", Some("0:1")).unwrap();
-    let origin = Origin::volume(selector, "", "/menu");
-    let result = label::start(&mut bench.context, &origin, (1, &menu.labels[0]));
-    assert_eq!(result, Err(CommandError::Interrupted));
-}
-
-#[test]
-fn p_asks_and_the_variable_overrides_the_default() {
-    let mut asked = bench(TWO);
-    let output = choose(&mut asked, &SYSBOOT.replace("sysboot", "sysboot -p"), "2\r");
-    assert!(output.contains("Enter choice: 2\n"), "{output}");
-    let mut overridden = bench(&format!("default one\n{TWO}"));
-    overridden.enter("setenv pxe_label_override two");
-    overridden.enter_untimed(SYSBOOT);
-    assert_eq!(started(&overridden).2, "2");
-    let mut missing = bench(&format!("default two\n{TWO}"));
-    missing.enter("setenv pxe_label_override nosuch");
-    let output = missing.enter_untimed(SYSBOOT);
-    assert!(output.contains("Missing override pxe label: nosuch\n"), "{output}");
-    assert_eq!(started(&missing).2, "2");
-}
-
 #[test]
 fn localboot_runs_a_variable() {
     let mut bench = bench("label disk\nappend a\nlocalboot 1\nlabel one\nkernel /Image\n");
@@ -392,77 +283,6 @@ fn a_command_line_that_is_too_long_is_refused() {
     let output = bench.enter_untimed(SYSBOOT);
     assert!(output.contains("bootarg overflow: "), "{output}");
     assert_eq!(bench.jumps(), []);
-}
-
-#[test]
-fn the_tree_of_a_folder_is_the_boards() {
-    let own = tree("of the board");
-    let files: [(&str, &[u8]); 3] = [("dtbs/", b""), ("dtbs/v/", b""), ("dtbs/v/s-b.dtb", &own)];
-    let menu = "label one\nkernel /Image\nfdtdir /dtbs/v\n";
-    for (line, path, model) in [
-        ("setenv soc s; setenv board b", "/dtbs/v/s-b.dtb", "of the board"),
-        (
-            "setenv fdtfile s-b.dtb; setenv board x",
-            "/dtbs/v/s-b.dtb",
-            "of the board",
-        ),
-        ("setenv board b", "/dtbs/v/b.dtb", "of the machine"),
-        ("setenv soc s", "/dtbs/v/s.dtb", "of the machine"),
-    ] {
-        let mut bench = bench_with(menu, &files);
-        bench.enter(line);
-        let output = bench.enter_untimed(SYSBOOT);
-        assert!(output.contains(&format!("Retrieving file: {path}\n")), "{output}");
-        assert_eq!(started(&bench).1, model, "{line}");
-    }
-    let mut nameless = bench_with(menu, &files);
-    let output = nameless.enter_untimed(SYSBOOT);
-    assert!(!output.contains("Retrieving file: /dtbs"), "{output}");
-    assert_eq!(started(&nameless).1, "of the machine");
-}
-
-#[test]
-fn without_a_place_for_it_the_machines_tree_is_used() {
-    let mut named = bench("label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /o.dtbo\n");
-    named.enter("setenv fdt_addr_r");
-    let output = named.enter_untimed(SYSBOOT);
-    assert!(
-        output.contains("fdt_addr_r is not set: /x.dtb is not loaded\n"),
-        "{output}"
-    );
-    assert!(output.contains("The overlays of one are left out: "), "{output}");
-    assert_eq!(started(&named).1, "of the machine");
-    let mut own = bench("label one\nkernel /Image\n");
-    own.enter("setenv fdtcontroladdr $fdt_addr; setenv fdt_addr");
-    own.enter_untimed(SYSBOOT);
-    assert_eq!(started(&own).1, "of the machine");
-}
-
-#[test]
-fn overlays_are_applied_in_order_and_bad_ones_left_out() {
-    let (first, second) = (overlay("first"), overlay("second"));
-    let files: [(&str, &[u8]); 2] = [("1.dtbo", &first), ("2.dtbo", &second)];
-    let menu = "label one\nkernel /Image\nfdt /x.dtb\nfdtoverlays /1.dtbo /nothere /initrd /2.dtbo\n";
-    let mut bench = bench_with(menu, &files);
-    let output = bench.enter_untimed(SYSBOOT);
-    for line in [
-        "Failed loading overlay /nothere\n",
-        "Failed to apply overlay /initrd, skipping\n",
-    ] {
-        assert!(output.contains(line), "{output}");
-    }
-    let tree = Tree::parse(bench.context.memory.bytes_from(bench.jumps()[0].device_tree).unwrap()).unwrap();
-    let chosen = tree.find("/chosen").unwrap();
-    assert_eq!(tree.u32(chosen, "first"), Some(1));
-    assert_eq!(tree.u32(chosen, "second"), Some(1));
-    let mut placeless = bench_with(menu, &files);
-    placeless.enter("setenv fdtoverlay_addr_r");
-    let output = placeless.enter_untimed(SYSBOOT);
-    assert!(
-        output.contains("Invalid fdtoverlay_addr_r for loading overlays\n"),
-        "{output}"
-    );
-    assert_eq!(started(&placeless).1, "of the label");
 }
 
 #[test]
@@ -526,93 +346,4 @@ fn a_command_line_that_may_be_set_once_does_not_end_the_menu() {
     let (why, rest) = told.split_once('\n').unwrap();
     assert!(why.contains("bootargs") && rest.starts_with("2:\ttwo\n"), "{output}");
     assert_eq!(started(&bench).2, "a");
-}
-
-#[test]
-fn notes_come_before_the_menu() {
-    let mut bench = bench("bogus\nsay hello\x1b[2J\nlabel one\nkernel /Image\nkaslrseed\n");
-    let output = bench.enter_untimed(SYSBOOT);
-    let notes = "Ignoring unknown command: bogus (/extlinux/extlinux.conf, line 1)\nhello\\u{1b}[2J\n1:\tone\n";
-    assert!(output.contains(notes), "{output}");
-    assert!(output.contains("\nNo RNG device\n"), "{output}");
-    let mut many = self::bench(&format!("{}label one\nkernel /Image\n", "frob\n".repeat(40)));
-    let output = many.enter_untimed(SYSBOOT);
-    assert!(
-        output.contains("line 32)\nand 8 more such lines\n1:\tone\n"),
-        "{output}"
-    );
-}
-
-#[test]
-fn included_files_come_from_the_same_place() {
-    let more: [(&str, &[u8]); 1] = [("more.conf", b"label one\nkernel /Image\nappend included\n")];
-    let mut bench = bench_with("include /more.conf\n", &more);
-    let output = bench.enter_untimed(SYSBOOT);
-    assert!(
-        output.contains("Retrieving file: /more.conf\n40 bytes read\n1:\tone\n"),
-        "{output}"
-    );
-    assert_eq!(started(&bench).2, "included");
-}
-
-#[test]
-fn what_is_no_menu_is_told() {
-    for (menu, why) in [
-        (
-            "label one\ninclude /nothere\n",
-            "/extlinux/extlinux.conf, line 2: '/nothere' cannot be included: \
-             Failed to load '/nothere': File not found: '/nothere'",
-        ),
-        ("label", "/extlinux/extlinux.conf, line 1: the label has no name"),
-        (
-            &"#".repeat(70_000),
-            "/extlinux/extlinux.conf has 65537 bytes, a file of a boot menu at most 65536",
-        ),
-    ] {
-        let mut bench = bench(menu);
-        let output = bench.enter_untimed(&format!("{SYSBOOT}; echo $?"));
-        assert!(
-            output.ends_with(&format!("Error parsing config file\n{why}\n1\n")),
-            "{output}"
-        );
-    }
-}
-
-#[test]
-fn the_arguments_of_sysboot() {
-    let mut bench = bench("label one\nkernel /Image\n");
-    for line in [
-        "sysboot",
-        "sysboot virtio 0:1",
-        "sysboot virtio 0:1 ntfs 40100000 x",
-        "sysboot virtio 0:1 any 40100000 x y",
-    ] {
-        assert!(bench.enter(line).starts_with("sysboot - boot by a menu"), "{line}");
-    }
-    bench.dialogue(
-        "\
-=> sysboot virtio 0:1 any; echo $?
-missing environment variable: pxefile_addr_r
-1
-=> setenv pxefile_addr_r 40100000; sysboot virtio 0:1 any; echo $?
-missing environment variable: bootfile
-1
-=> sysboot virtio 1:1 any 40100000 /x; echo $?
-** Bad device specification virtio 1 **
-Couldn't find partition virtio 1:1: there is only virtio 0
-1
-=> sysboot virtio 0:1 ext2 40100000 /x; echo $?
-Retrieving file: /x
-Can't set block device: virtio 0:1 has fat, not ext4
-1
-=> sysboot virtio 0:1 fat 40f00000 /extlinux/extlinux.conf; echo $?
-Retrieving file: /extlinux/extlinux.conf
-** Reading file would overwrite reserved memory **
-Failed to load '/extlinux/extlinux.conf': 0x40f00000..0x40f00018 runs into the loader at 0x40f00000..0x41000000
-1
-",
-    );
-    bench.enter("setenv bootfile /extlinux/extlinux.conf");
-    bench.enter("sysboot virtio 0:1 fat");
-    assert_eq!(bench.jumps().len(), 1);
 }
