@@ -25,6 +25,6 @@ mod size;
 pub mod system_dt;
 
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

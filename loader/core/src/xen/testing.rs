@@ -8,6 +8,25 @@ use super::config::{DomainLines, FileLine, Position, Section};
 use crate::devicetree::{NodeId, Tree};
 use crate::finding::{Finding, Severity};
 
+/// The example by which `binary=` was proposed: the tree.
+pub(crate) const KEYS_TREE: &[u8] = include_bytes!("../../tests/fixtures/boot/uefi-binary.dtb");
+
+/// Its configuration.
+pub(super) const KEYS: &str = "\
+[global]
+default=section1
+
+[section1]
+options=console=vga,com1 com1=57600 loglvl=all noreboot
+kernel=vmlinuz-3.0.31-0.4-xen [domain 0 command line options]
+ramdisk=initrd-3.0.31-0.4-xen
+xsm=
+dtb=devtree.dtb
+binary=vmlinuz-guest domu-kernel
+binary=ramdisk-domA.img domA-ramdisk
+binary=ramdisk-domB.img domB-ramdisk
+";
+
 /// A reference `&label` in a cell.
 struct Reference {
     node: NodeId,
@@ -209,6 +228,11 @@ pub(super) fn domain(name: &str, lines: [&str; 3]) -> DomainLines {
         dtb,
         properties: Vec::new(),
     }
+}
+
+/// The findings as they are printed.
+pub(super) fn sentences(findings: &[Finding]) -> Vec<String> {
+    findings.iter().map(ToString::to_string).collect()
 }
 
 /// The findings as they are printed, without the notes.

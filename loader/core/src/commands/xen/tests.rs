@@ -18,6 +18,7 @@ use crate::image::gzip::tests::gzip;
 use crate::image::uimage::tests::uimage;
 use crate::image::uimage::{Compression, Type};
 use crate::memory::Memory;
+use crate::xen::testing::KEYS_TREE;
 
 mod mistakes;
 mod places;
@@ -28,9 +29,6 @@ const MIB: u64 = 1 << 20;
 
 /// Where the board's own tree lies.
 const BOARD: u64 = RAM + 0x1000;
-
-/// The example by which `binary=` was proposed: the tree.
-const KEYS_TREE: &[u8] = include_bytes!("../../../tests/fixtures/boot/uefi-binary.dtb");
 
 /// Two domains beside dom0, one of which needs nothing but a kernel.
 const CONFIG: &[u8] = b"\

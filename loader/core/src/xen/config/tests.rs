@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{
     Config, ConfigError, FileLine, MAX_DOMAINS, MAX_FILE, MAX_FINDINGS, MAX_LINE, MAX_LINES, Position, Section, names,
 };
-use crate::finding::Finding;
+use crate::xen::testing::{KEYS, sentences};
 
 mod anything;
 mod wrong;
@@ -26,10 +26,6 @@ fn section(text: impl AsRef<[u8]>) -> Section {
 fn refused(text: impl AsRef<[u8]>) -> String {
     let section = Config::parse("xen.cfg", text.as_ref()).and_then(|config| config.section(None));
     section.unwrap_err().to_string()
-}
-
-fn sentences(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(ToString::to_string).collect()
 }
 
 /// What is found in the file and in its section.
@@ -151,21 +147,7 @@ domu2_property=address-cells=1
 /// The example of the proposal for binaries, with its empty `xsm=` as it came through the mail.
 #[test]
 fn the_proposal_for_binaries() {
-    let text = "\
-[global]
-default=section1
-
-[section1]
-options=console=vga,com1 com1=57600 loglvl=all noreboot
-kernel=vmlinuz-3.0.31-0.4-xen [domain 0 command line options]
-ramdisk=initrd-3.0.31-0.4-xen
-xsm=
-dtb=devtree.dtb
-binary=vmlinuz-guest domu-kernel
-binary=ramdisk-domA.img domA-ramdisk
-binary=ramdisk-domB.img domB-ramdisk
-";
-    let section = section(text);
+    let section = section(KEYS);
     let binaries: Vec<_> = section
         .binaries
         .iter()

@@ -4,26 +4,7 @@ use alloc::vec::Vec;
 use super::super::config::{Config, Section};
 use super::{lines, names, options};
 use crate::devicetree::{NodeId, Tree};
-use crate::finding::Finding;
-
-/// The example by which `binary=` was proposed: the tree.
-const KEYS_TREE: &[u8] = include_bytes!("../../../tests/fixtures/boot/uefi-binary.dtb");
-
-/// Its configuration.
-const KEYS: &str = "\
-[global]
-default=section1
-
-[section1]
-options=console=vga,com1 com1=57600 loglvl=all noreboot
-kernel=vmlinuz-3.0.31-0.4-xen [domain 0 command line options]
-ramdisk=initrd-3.0.31-0.4-xen
-xsm=
-dtb=devtree.dtb
-binary=vmlinuz-guest domu-kernel
-binary=ramdisk-domA.img domA-ramdisk
-binary=ramdisk-domB.img domB-ramdisk
-";
+use crate::xen::testing::{KEYS, KEYS_TREE, printed, sentences};
 
 /// The example of the design that lines for domains come from, with the lines that the archive has lost.
 const DOMAINS: &str = "\
@@ -65,14 +46,6 @@ fn tree() -> (Tree, NodeId) {
     tree.set_strings(node, "compatible", &["multiboot,kernel", "multiboot,module"])
         .unwrap();
     (tree, node)
-}
-
-fn printed(tree: &Tree, path: &str) -> String {
-    tree.print(tree.find(path).unwrap()).to_string()
-}
-
-fn sentences(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(ToString::to_string).collect()
 }
 
 /// What the names in the tree come to, with the section's keys.

@@ -7,9 +7,7 @@ use super::super::config::{Config, Section};
 use super::super::module::Kind;
 use super::{CONFIG_TOO, Plan, Wanted, make, settle};
 use crate::devicetree::{NodeId, Tree};
-use crate::finding::Finding;
-
-const KEYS_TREE: &[u8] = include_bytes!("../../../tests/fixtures/boot/uefi-binary.dtb");
+use crate::xen::testing::{KEYS_TREE, sentences};
 
 fn region(start: u64, len: u64) -> Region {
     Region::new(PhysAddr(start), len).unwrap()
@@ -24,10 +22,6 @@ fn section(text: &str) -> Section {
 
 fn cells(values: &[u32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_be_bytes()).collect()
-}
-
-fn sentences(findings: &[Finding]) -> Vec<String> {
-    findings.iter().map(ToString::to_string).collect()
 }
 
 /// The plan, and what was found.

@@ -1,6 +1,7 @@
 //! What is told of a file, and what is refused.
 
 use super::*;
+use crate::finding::Finding;
 
 /// What is taken, or passed over, with a word about it.
 const FOUND: &[(&str, &str)] = &[
