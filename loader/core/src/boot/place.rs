@@ -125,7 +125,7 @@ pub fn image(
         ))),
         _ => {}
     }
-    let is_xen = loaded.packing == Packing::Plain && len <= XEN_MAX && has_mark(memory.bytes(loaded.source)?);
+    let is_xen = loaded.packing == Packing::Plain && is_xen(memory, loaded.source);
     Ok(Image {
         name: loaded.name.clone(),
         is_xen,
