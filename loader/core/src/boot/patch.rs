@@ -13,11 +13,11 @@ use thiserror::Error;
 use super::Finding;
 use super::locate::{self, Cells, Place, Source};
 use super::plan::{Module, Plan, Ramdisk, Role};
-use super::survey::{self, Entry, MODULE};
+use super::survey::{self, Entry};
 use crate::devicetree::{EditError, NodeId, RegError, Tree};
 use crate::image::{detect, uimage};
 use crate::memory::{LoadedFile, Memory};
-use crate::xen::module;
+use crate::xen::module::{self, Kind, MODULE};
 
 /// Why a module's node cannot be put right.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,13 +97,15 @@ fn guess(index: u32, contents: detect::Kind) -> Role {
 }
 
 fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Finding>) -> Result<Module, PatchError> {
-    let cells = explicit_cells(tree, entry.parent, findings)?;
+    let ((address, size), warning) = module::spell_out_cells(tree, entry.parent)?;
+    findings.extend(warning);
     let path = tree.path(entry.node);
-    let places = locate::places(tree, entry.node, cells);
+    let places = locate::places(tree, entry.node, Cells { address, size });
     let chosen = locate::choose(&places, memory);
     let found = chosen.and_then(|(place, file)| Some((place, file, locate::region(place, file)?)));
     let (place, file, region) = found.ok_or_else(|| no_place(tree, entry.node))?;
-    let role = modern_compatible(tree, entry, findings)?;
+    modern_compatible(tree, entry, findings)?;
+    let role = Role::from(entry.kind);
     let region = unwrapped(memory, &path, role, (region, file), findings)?;
     explain(&path, &places, place, (region, file), findings);
     write_place(tree, entry, region)?;
@@ -120,7 +122,7 @@ fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Fi
 
 fn no_place(tree: &Tree, id: NodeId) -> PatchError {
     let node = tree.path(id);
-    let name = ["xen,uefi-binary", "uefi,binary"]
+    let name = [module::FILE, module::OLD_FILE]
         .iter()
         .find_map(|name| tree.str(id, name));
     match name {
@@ -141,31 +143,13 @@ pub(super) fn contents(memory: &Memory, region: Region) -> detect::Kind {
     detect::kind(start.and_then(|start| memory.bytes(start).ok()).unwrap_or_default())
 }
 
-/// The cells of `parent`; where it does not say, they are written into it.
-fn explicit_cells(tree: &mut Tree, parent: NodeId, findings: &mut Vec<Finding>) -> Result<Cells, EditError> {
-    let missing: Vec<&str> = ["#address-cells", "#size-cells"]
-        .into_iter()
-        .filter(|name| tree.property(parent, name).is_none())
-        .collect();
-    let (address, size) = match missing.is_empty() {
-        true => module::cells(tree, parent),
-        false => module::spell_out_cells(tree, parent)?,
-    };
-    if !missing.is_empty() {
-        let (path, missing) = (tree.path(parent), missing.join(" and "));
-        findings.push(Finding::warning(format_args!(
-            "{path} has no {missing}; Xen then goes by the node above: {address} and {size} cells, now written into it"
-        )));
-    }
-    Ok(Cells { address, size })
-}
-
-/// Adds the strings without which Xen does not see the module; returns its role.
-fn modern_compatible(tree: &mut Tree, entry: &Entry, findings: &mut Vec<Finding>) -> Result<Role, EditError> {
+/// Adds the strings without which Xen does not see the module.
+fn modern_compatible(tree: &mut Tree, entry: &Entry, findings: &mut Vec<Finding>) -> Result<(), EditError> {
     let has = |name: &str| tree.compatible(entry.node, name);
-    let role_name = survey::compatible_of(entry.role).filter(|name| entry.domain != 0 && !has(name));
+    let kind_name = entry.kind.map(Kind::compatible);
+    let kind_name = kind_name.filter(|name| entry.domain != 0 && !has(name));
     let module_name = MODULE.first().filter(|_| !MODULE.iter().any(|name| has(name)));
-    let added: Vec<&str> = role_name.into_iter().chain(module_name.copied()).collect();
+    let added: Vec<&str> = kind_name.into_iter().chain(module_name.copied()).collect();
     if !added.is_empty() {
         let old: Vec<String> = tree
             .strings(entry.node, "compatible")
@@ -180,7 +164,7 @@ fn modern_compatible(tree: &mut Tree, entry: &Entry, findings: &mut Vec<Finding>
         )));
         tree.set_strings(entry.node, "compatible", &all)?;
     }
-    Ok(entry.role)
+    Ok(())
 }
 
 /// The ramdisk behind a uImage's header, both CRCs verified: Xen hands ramdisks to guests as they are.
@@ -258,17 +242,11 @@ fn write_place(tree: &mut Tree, entry: &Entry, region: Region) -> Result<(), Pat
         source,
     })?;
     tree.set(entry.node, "reg", &reg)?;
-    let name = tree.name(entry.node).to_string();
-    let wrong = locate::unit_address(&name).is_some_and(|unit| unit != start);
+    let wrong = locate::unit_address(tree.name(entry.node)).is_some_and(|unit| unit != start);
     if !wrong || tree.name(entry.parent) == "modules" {
         return Ok(());
     }
-    let base = name.split_once('@').map_or("module", |(base, _)| base);
-    match tree.rename(entry.node, &format!("{base}@{start:x}")) {
-        // Two modules of one domain that are the same file: the check of the roles says so.
-        Err(EditError::NodeExists { .. }) => Ok(()),
-        other => other.map_err(PatchError::from),
-    }
+    Ok(module::set_unit_address(tree, entry.node, start)?)
 }
 
 /// Tells the kernel, or Xen for dom0, where its ramdisk is.
@@ -290,15 +268,7 @@ pub fn named_ramdisk(
     memory: &Memory,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Ramdisk>, EditError> {
-    let Some(chosen) = tree.child(tree.root(), "chosen") else {
-        return Ok(None);
-    };
-    let read = |name| {
-        tree.u64(chosen, name)
-            .or_else(|| tree.u32(chosen, name).map(u64::from))
-            .map(PhysAddr)
-    };
-    let Some((start, end)) = read("linux,initrd-start").zip(read("linux,initrd-end")) else {
+    let Some((start, end)) = survey::ramdisk(tree) else {
         return Ok(None);
     };
     let Some(file) = memory.file_at(start) else {

@@ -73,13 +73,7 @@ pub fn said_to_lie(tree: &Tree) -> Vec<Region> {
         let start = take(&mut rest, address)?;
         Region::new(PhysAddr(start), take(&mut rest, size)?)
     };
-    let ramdisk = tree.child(tree.root(), "chosen").and_then(|chosen| {
-        let number = |name| {
-            let short = || tree.u32(chosen, name).map(u64::from);
-            tree.u64(chosen, name).or_else(short).map(PhysAddr)
-        };
-        Region::from_bounds(number("linux,initrd-start")?, number("linux,initrd-end")?)
-    });
+    let ramdisk = survey::ramdisk(tree).and_then(|(start, end)| Region::from_bounds(start, end));
     modules.iter().filter_map(place).chain(ramdisk).collect()
 }
 

@@ -8,6 +8,7 @@ use hal::{PhysAddr, Region};
 
 use crate::devicetree::NodeId;
 use crate::image::detect;
+use crate::xen::module::Kind;
 
 /// What a module is to its domain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +23,18 @@ pub enum Role {
     XsmPolicy,
     /// Neither said nor guessed.
     Other,
+}
+
+impl From<Option<Kind>> for Role {
+    fn from(kind: Option<Kind>) -> Self {
+        match kind {
+            Some(Kind::Kernel) => Self::Kernel,
+            Some(Kind::Ramdisk) => Self::Ramdisk,
+            Some(Kind::DeviceTree) => Self::DeviceTree,
+            Some(Kind::XsmPolicy) => Self::XsmPolicy,
+            None => Self::Other,
+        }
+    }
 }
 
 impl fmt::Display for Role {

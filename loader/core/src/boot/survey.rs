@@ -4,21 +4,11 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use super::plan::{Domain, Role};
+use hal::PhysAddr;
+
+use super::plan::Domain;
 use crate::devicetree::{NodeId, Tree};
-
-/// The compatible strings that make a node a module at all, today's first.
-pub(super) const MODULE: [&str; 2] = ["multiboot,module", "xen,multiboot-module"];
-
-/// The compatible strings that say what a module is; those of Xen 4.4 and older count for dom0 only.
-const ROLES: [(&str, Role); 6] = [
-    ("multiboot,kernel", Role::Kernel),
-    ("multiboot,ramdisk", Role::Ramdisk),
-    ("multiboot,device-tree", Role::DeviceTree),
-    ("xen,xsm-policy", Role::XsmPolicy),
-    ("xen,linux-zimage", Role::Kernel),
-    ("xen,linux-initrd", Role::Ramdisk),
-];
+use crate::xen::module::{self, Kind};
 
 /// A module's node.
 pub(super) struct Entry {
@@ -27,25 +17,27 @@ pub(super) struct Entry {
     /// Index of its domain.
     pub(super) domain: usize,
     /// What `compatible` says.
-    pub(super) role: Role,
+    pub(super) kind: Option<Kind>,
 }
 
-/// The string that Xen looks for today in a module of that role.
-pub(super) fn compatible_of(role: Role) -> Option<&'static str> {
-    ROLES.iter().find(|(_, at)| *at == role).map(|(name, _)| *name)
-}
-
-fn role_of(tree: &Tree, node: NodeId) -> Option<Role> {
-    let typed = ROLES
-        .iter()
-        .find(|(name, _)| tree.compatible(node, name))
-        .map(|(_, role)| *role);
-    typed.or_else(|| {
-        MODULE
-            .iter()
-            .any(|name| tree.compatible(node, name))
-            .then_some(Role::Other)
+/// The node as a module, if it is one.
+fn entry(tree: &Tree, node: NodeId, (parent, domain): (NodeId, usize)) -> Option<Entry> {
+    module::is_one(tree, node).then(|| Entry {
+        node,
+        parent,
+        domain,
+        kind: module::kind(tree, node),
     })
+}
+
+/// Where the tree says that the ramdisk of a plain boot, or dom0's, begins and ends.
+pub(super) fn ramdisk(tree: &Tree) -> Option<(PhysAddr, PhysAddr)> {
+    let chosen = tree.child(tree.root(), "chosen")?;
+    let number = |name| {
+        let short = || tree.u32(chosen, name).map(u64::from);
+        tree.u64(chosen, name).or_else(short).map(PhysAddr)
+    };
+    number("linux,initrd-start").zip(number("linux,initrd-end"))
 }
 
 /// Domains (dom0 first) and modules, in the order of the tree.
@@ -60,13 +52,8 @@ pub(super) fn read(tree: &Tree) -> (Vec<Domain>, Vec<Entry>) {
         name: "dom0".to_string(),
     });
     for node in tree.children(chosen) {
-        if let Some(role) = role_of(tree, node) {
-            entries.push(Entry {
-                node,
-                parent: chosen,
-                domain: 0,
-                role,
-            });
+        if let Some(entry) = entry(tree, node, (chosen, 0)) {
+            entries.push(entry);
         } else if tree.compatible(node, "xen,domain") {
             add_children(tree, node, domains.len(), &mut entries);
             domains.push(Domain {
@@ -82,14 +69,6 @@ pub(super) fn read(tree: &Tree) -> (Vec<Domain>, Vec<Entry>) {
 }
 
 fn add_children(tree: &Tree, parent: NodeId, domain: usize, entries: &mut Vec<Entry>) {
-    let modules = tree.children(parent).filter_map(|node| {
-        let role = role_of(tree, node)?;
-        Some(Entry {
-            node,
-            parent,
-            domain,
-            role,
-        })
-    });
-    entries.extend(modules);
+    let modules = tree.children(parent);
+    entries.extend(modules.filter_map(|node| entry(tree, node, (parent, domain))));
 }

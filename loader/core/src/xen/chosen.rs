@@ -15,7 +15,7 @@ use thiserror::Error;
 
 use super::command_line::{self, Dom0Size};
 use super::graft::{self, GraftError, MAX_DOMAINS};
-use super::module::Kind;
+use super::module::{self, Kind};
 use crate::devicetree::{EditError, NodeId, Tree};
 use crate::finding::Finding;
 
@@ -96,7 +96,10 @@ fn split_strings(tree: &mut Tree, chosen: NodeId, findings: &mut Vec<Finding>) -
 
 /// The nodes with modules that are dom0 by their names, and those that are other domains.
 fn domains(tree: &Tree, chosen: NodeId) -> Result<(Vec<NodeId>, Vec<NodeId>), GraftError> {
-    let has_modules = |node: &NodeId| tree.children(*node).any(|child| graft::is_module(tree, child));
+    let has_modules = |node: &NodeId| {
+        tree.children(*node)
+            .any(|child| module::is_one_in_any_form(tree, child))
+    };
     let is_open = |node: &NodeId| {
         !tree.compatible(*node, DOMAIN) && is_numbered(graft::base_name(tree, *node)) && tree.is_enabled(*node)
     };
@@ -123,11 +126,11 @@ fn is_numbered(name: &str) -> bool {
 /// Moves dom0's modules to `/chosen`, its size to the command line, and takes its node away.
 fn dom0(tree: &mut Tree, (node, chosen): (NodeId, NodeId), findings: &mut Vec<Finding>) -> Result<(), ChosenError> {
     let path = tree.path(node);
-    graft::explicit_cells(tree, chosen)?;
+    module::spell_out_cells(tree, chosen)?;
     let bootargs = tree.str(node, "bootargs").map(ToString::to_string);
     for module in graft::modules(tree, node)? {
         let made = move_module(tree, module, chosen)?;
-        let is_kernel = graft::kind_of(tree, made).is_none_or(|kind| kind == Kind::Kernel);
+        let is_kernel = module::kind_in_any_form(tree, made).is_none_or(|kind| kind == Kind::Kernel);
         if let Some(bootargs) = bootargs
             .as_deref()
             .filter(|_| is_kernel && tree.property(made, "bootargs").is_none())
@@ -135,7 +138,9 @@ fn dom0(tree: &mut Tree, (node, chosen): (NodeId, NodeId), findings: &mut Vec<Fi
             tree.set_strings(made, "bootargs", &[bootargs])?;
         }
     }
-    let others = tree.children(node).filter(|child| !graft::is_module(tree, *child));
+    let others = tree
+        .children(node)
+        .filter(|child| !module::is_one_in_any_form(tree, *child));
     let (kept, lost): (Vec<NodeId>, Vec<NodeId>) = others.partition(|child| graft::is_dom0_node(tree, *child));
     for child in kept {
         graft::copy_node(tree, child, chosen)?;
@@ -159,7 +164,7 @@ fn dom0(tree: &mut Tree, (node, chosen): (NodeId, NodeId), findings: &mut Vec<Fi
 fn move_module(tree: &mut Tree, node: NodeId, chosen: NodeId) -> Result<NodeId, GraftError> {
     let compatible = tree.property(node, "compatible").unwrap_or_default().to_vec();
     let binary = graft::binary(tree, node)?;
-    let kind = graft::kind_of(tree, node).unwrap_or(Kind::Kernel);
+    let kind = module::kind_in_any_form(tree, node).unwrap_or(Kind::Kernel);
     let made = graft::module(tree, (node, chosen), kind, &binary)?;
     tree.set(made, "compatible", &compatible)?;
     Ok(made)

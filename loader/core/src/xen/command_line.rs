@@ -5,7 +5,6 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::graft;
-use super::module::Kind;
 use crate::devicetree::{EditError, NodeId, Tree};
 use crate::finding::Finding;
 
@@ -66,11 +65,8 @@ fn current(tree: &Tree, chosen: NodeId) -> &str {
     if let Some(line) = tree.str(chosen, XEN) {
         return line;
     }
-    let is_told = |node| {
-        graft::is_module(tree, node)
-            && graft::kind_of(tree, node).is_none_or(|kind| kind == Kind::Kernel)
-            && tree.str(node, "bootargs").is_some_and(|line| !line.is_empty())
-    };
+    let is_told =
+        |node| graft::may_be_kernel(tree, node) && tree.str(node, "bootargs").is_some_and(|line| !line.is_empty());
     let is_xens = tree.property(chosen, "xen,dom0-bootargs").is_some() || tree.children(chosen).any(is_told);
     let line = tree.str(chosen, "bootargs").filter(|_| is_xens);
     line.unwrap_or_default()

@@ -9,14 +9,11 @@ use alloc::vec::Vec;
 use thiserror::Error;
 
 use super::config::{DomainLines, FileLine, Place, Position, PropertyLine, Section};
-use super::module::{self, FILE, Kind};
+use super::module::{self, FILE, Kind, OLD_FILE};
 use super::property::{self, PropertyError};
 use super::system_dt::Taken;
 use crate::devicetree::{EditError, NodeId, Tree};
 use crate::finding::Finding;
-
-/// The property of the proposals that came before [`FILE`]: a key of a `binary=` line, or a file's name.
-const KEY: &str = "uefi,binary";
 
 /// What makes a node one of Xen's domains.
 const DOMAIN: &str = "xen,domain";
@@ -47,7 +44,7 @@ pub enum Dom0lessError {
         property: &'static str,
     },
     /// Two names for one module.
-    #[error("{node} names two files, {first} by {KEY} and {second} by {FILE}")]
+    #[error("{node} names two files, {first} by {OLD_FILE} and {second} by {FILE}")]
     TwoNames {
         /// The module.
         node: String,
@@ -165,8 +162,8 @@ pub fn names(tree: &mut Tree, section: Option<&Section>, findings: &mut Vec<Find
             )));
             tree.remove_property(node, "reg")?;
         }
-        if tree.property(node, KEY).is_some() {
-            tree.remove_property(node, KEY)?;
+        if tree.property(node, OLD_FILE).is_some() {
+            tree.remove_property(node, OLD_FILE)?;
         }
         tree.set_strings(node, FILE, &[&name])?;
     }
@@ -202,17 +199,19 @@ fn named(tree: &Tree, node: NodeId, keys: Option<&(&Section, Keys<'_>)>) -> Resu
         let file = keys.and_then(|(_, keys)| keys.0.get(name));
         match (file, keys) {
             (Some(file), _) => Ok(Some((*file).to_string())),
-            (None, Some((section, keys))) if property == KEY && !keys.0.is_empty() => Err(Dom0lessError::UnknownKey {
-                node: tree.path(node),
-                property,
-                name: name.to_string(),
-                source_file: section.source.clone(),
-                keys: keys.0.keys().copied().collect::<Vec<_>>().join(", "),
-            }),
+            (None, Some((section, keys))) if property == OLD_FILE && !keys.0.is_empty() => {
+                Err(Dom0lessError::UnknownKey {
+                    node: tree.path(node),
+                    property,
+                    name: name.to_string(),
+                    source_file: section.source.clone(),
+                    keys: keys.0.keys().copied().collect::<Vec<_>>().join(", "),
+                })
+            }
             _ => Ok(Some(name.to_string())),
         }
     };
-    match (read(KEY)?, read(FILE)?) {
+    match (read(OLD_FILE)?, read(FILE)?) {
         (Some(first), Some(second)) if first != second => Err(Dom0lessError::TwoNames {
             node: tree.path(node),
             first,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use thiserror::Error;
 
-use super::module::{FILE, Kind};
+use super::module::{self, FILE, Kind, OLD_FILE};
 use crate::devicetree::{EditError, NodeId, RegError, Tree, number};
 
 /// Domains that one form may describe: Xen's own domain builder takes as many.
@@ -19,9 +19,6 @@ pub const MAX_DOMAINS: usize = 64;
 pub const MAX_MODULES: usize = 32;
 /// Nodes directly below `/chosen`. Real trees have some dozens; free names are looked for among them.
 pub const MAX_CHOSEN: usize = 1024;
-
-/// The older name of [`FILE`], as it was proposed.
-pub(super) const OLD_FILE: &str = "uefi,binary";
 
 /// The properties of a domain that Xen 4.17 to 4.21 on Arm reads (`docs/misc/arm/device-tree/booting.txt`), besides those that begin
 /// with `xen,` or `#xen,`, and without `memory` and `cpus`, which the forms write each in their own way.
@@ -207,30 +204,12 @@ pub(super) fn add_domain(tree: &mut Tree, chosen: NodeId, wanted: &str) -> Resul
     Ok(node)
 }
 
-/// What a module's `compatible` says that it is, in today's words, those of Xen 4.4, or those of Hyperlaunch.
-pub(super) fn kind_of(tree: &Tree, node: NodeId) -> Option<Kind> {
-    tree.strings(node, "compatible").find_map(|name| match name {
-        "multiboot,kernel" | "module,kernel" | "xen,linux-zimage" => Some(Kind::Kernel),
-        "multiboot,ramdisk" | "module,ramdisk" | "xen,linux-initrd" => Some(Kind::Ramdisk),
-        "multiboot,device-tree" | "module,device-tree" => Some(Kind::DeviceTree),
-        "xen,xsm-policy" | "module,xsm-policy" => Some(Kind::XsmPolicy),
-        _ => None,
-    })
-}
-
-/// `true` for a node that is a module of some kind.
-pub(super) fn is_module(tree: &Tree, node: NodeId) -> bool {
-    let is_module = |name: &str| {
-        name.starts_with("multiboot,")
-            || name.starts_with("module,")
-            || matches!(name, "xen,multiboot-module" | "xen,xsm-policy")
-    };
-    tree.strings(node, "compatible").any(is_module)
-}
-
 /// The modules in a domain's node.
 pub(super) fn modules(tree: &Tree, domain: NodeId) -> Result<Vec<NodeId>, GraftError> {
-    let modules: Vec<NodeId> = tree.children(domain).filter(|node| is_module(tree, *node)).collect();
+    let modules: Vec<NodeId> = tree
+        .children(domain)
+        .filter(|node| module::is_one_in_any_form(tree, *node))
+        .collect();
     match modules.len() {
         count if count > MAX_MODULES => Err(GraftError::TooManyModules {
             node: tree.path(domain),
@@ -242,24 +221,13 @@ pub(super) fn modules(tree: &Tree, domain: NodeId) -> Result<Vec<NodeId>, GraftE
 
 /// `true` if something gives dom0 a kernel, so that Xen makes one.
 pub(super) fn has_dom0(tree: &Tree, chosen: NodeId) -> bool {
-    tree.children(chosen)
-        .any(|node| is_module(tree, node) && kind_of(tree, node).is_none_or(|kind| kind == Kind::Kernel))
+    tree.children(chosen).any(|node| may_be_kernel(tree, node))
 }
 
-/// A number of cells that `node`'s children have: what the nearest node from it upwards says, as Xen goes by, not only `node` itself.
-pub(super) fn inherited_cells(tree: &Tree, node: NodeId, name: &str) -> Option<u32> {
-    core::iter::successors(Some(node), |at| tree.parent(*at)).find_map(|at| tree.u32(at, name))
-}
-
-/// Writes into `/chosen` how many cells Xen takes its modules' `reg` to have, if it does not say so itself.
-pub(super) fn explicit_cells(tree: &mut Tree, chosen: NodeId) -> Result<(), EditError> {
-    for (name, default) in [("#size-cells", 1), ("#address-cells", 2)] {
-        if tree.property(chosen, name).is_none() {
-            let cells = inherited_cells(tree, chosen, name).unwrap_or(default);
-            tree.set_u32(chosen, name, cells)?;
-        }
-    }
-    Ok(())
+/// `true` for a module that says that it is a kernel, or does not say what it is.
+pub(super) fn may_be_kernel(tree: &Tree, node: NodeId) -> bool {
+    let kind = module::kind_in_any_form(tree, node);
+    module::is_one_in_any_form(tree, node) && kind.is_none_or(|kind| kind == Kind::Kernel)
 }
 
 /// The address and size, in bytes, that a property of a module holds: in the cells that the nodes above give it or, where those do not
@@ -272,7 +240,7 @@ pub(super) fn place(tree: &Tree, node: NodeId, name: &str) -> Result<(u64, u64),
         len: value.len(),
     };
     let parent = tree.parent(node).ok_or(EditError::Root)?;
-    let told = |name| inherited_cells(tree, parent, name).and_then(|cells| usize::try_from(cells).ok());
+    let told = |name| module::inherited_cells(tree, parent, name).and_then(|cells| usize::try_from(cells).ok());
     let told = told("#address-cells").zip(told("#size-cells"));
     let told = told.filter(|(address, size)| {
         let cells = address.saturating_add(*size);
@@ -320,7 +288,7 @@ pub(super) fn module(
     };
     let name = match binary {
         Binary::At(address, _) => free_name(tree, parent, &format!("module@{address:x}")),
-        _ => indexed_name(tree, parent),
+        _ => module::indexed_name(tree, parent),
     };
     let node = tree.add(parent, &name)?;
     let kept = |name: &str| match binary {
@@ -335,15 +303,8 @@ pub(super) fn module(
     if let Some(reg) = reg {
         tree.set(node, "reg", &reg)?;
     }
-    tree.set_strings(node, "compatible", &[kind.compatible(), "multiboot,module"])?;
+    module::set_kind(tree, node, kind)?;
     Ok(node)
-}
-
-/// `module@N` for the first N that is free: behind the `@` stands a number until there is an address.
-fn indexed_name(tree: &Tree, parent: NodeId) -> String {
-    let taken: BTreeSet<&str> = tree.children(parent).map(|child| tree.name(child)).collect();
-    let mut names = (0_u32..).map(|number| format!("module@{number:x}"));
-    names.find(|name| !taken.contains(name.as_str())).unwrap_or_default()
 }
 
 /// A string of the tree for a sentence: cut if it is long, and without what would steer a terminal.

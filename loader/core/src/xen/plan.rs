@@ -1,7 +1,6 @@
 //! The plan of a boot: a tree that describes all domains, and the files that are still to be loaded for it.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -115,17 +114,9 @@ fn modules(tree: &Tree) -> impl Iterator<Item = (NodeId, &str)> {
 fn cells(tree: &mut Tree, findings: &mut Vec<Finding>) -> Result<(), EditError> {
     let above: BTreeSet<NodeId> = modules(tree).filter_map(|(node, _)| tree.parent(node)).collect();
     for node in above {
-        let names = ["#address-cells", "#size-cells"].into_iter();
-        let missing: Vec<&str> = names.filter(|name| tree.property(node, name).is_none()).collect();
-        let (address, size) = module::spell_out_cells(tree, node)?;
+        let (_, warning) = module::spell_out_cells(tree, node)?;
         // Nobody writes them into /chosen, where those of the root are right.
-        if !missing.is_empty() && is_domain(tree, node) {
-            findings.push(Finding::warning(format_args!(
-                "{} has no {}; Xen then goes by the node above: {address} and {size} cells, now written into it",
-                tree.path(node),
-                missing.join(" and ")
-            )));
-        }
+        findings.extend(warning.filter(|_| is_domain(tree, node)));
     }
     Ok(())
 }
@@ -195,15 +186,7 @@ pub fn settle(tree: &mut Tree, users: &[NodeId], place: Region) -> Result<(), Se
         })?;
         tree.set(node, "reg", &reg)?;
         tree.remove_property(node, FILE)?;
-        let base = tree.name(node).split('@').next().unwrap_or("module");
-        let name = format!("{base}@{address:x}");
-        if tree.name(node) != name {
-            match tree.rename(node, &name) {
-                // Two modules of one domain that are the same file: the checks say so.
-                Ok(()) | Err(EditError::NodeExists { .. }) => {}
-                Err(other) => return Err(other.into()),
-            }
-        }
+        module::set_unit_address(tree, node, address)?;
     }
     Ok(())
 }

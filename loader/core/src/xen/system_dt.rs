@@ -32,6 +32,7 @@ use thiserror::Error;
 use super::command_line::{self, Dom0Size};
 use super::config::Section;
 use super::graft::{self, GraftError, MAX_DOMAINS};
+use super::module;
 use crate::devicetree::{EditError, NodeId, Tree};
 use crate::finding::Finding;
 
@@ -162,7 +163,7 @@ fn guest(
     let lines = section.and_then(|section| domain::lines(tree, node, (section, &done.taken)));
     let kib = memory::kib(tree, node, findings)?;
     let target = if name == "dom0" && done.dom0.is_none() {
-        graft::explicit_cells(tree, chosen)?;
+        module::spell_out_cells(tree, chosen)?;
         let cpus = Some(cpus);
         done.dom0 = Some((tree.path(node), Dom0Size { kib, cpus }));
         chosen

@@ -126,6 +126,14 @@ fn its_command_line_is_its_kernels() {
     assert_eq!(text(&tree, "/chosen/module@3", "bootargs"), None);
 }
 
+/// The words of Xen 4.4 say what a module is without the word that says that it is one.
+#[test]
+fn old_words_alone_make_a_module() {
+    let (tree, _) = lowered("chosen { domain0 { k { compatible = \"xen,linux-zimage\"; reg = <1 2>; }; }; };");
+    assert_eq!(names(&tree, "/chosen"), ["module@1"]);
+    assert_eq!(text(&tree, "/chosen/module@1", "compatible"), Some("xen,linux-zimage"));
+}
+
 #[test]
 fn what_only_looks_like_it_stays() {
     for node in [

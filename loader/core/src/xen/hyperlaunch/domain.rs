@@ -9,7 +9,7 @@ use crate::devicetree::{EditError, NodeId, Tree};
 use crate::finding::Finding;
 use crate::xen::command_line::Dom0Size;
 use crate::xen::config::Section;
-use crate::xen::graft;
+use crate::xen::{graft, module};
 
 /// Properties that are read here, or that say nothing to anybody but the nodes below.
 const READ: [&str; 12] = [
@@ -41,12 +41,12 @@ pub(super) fn lower_dom0(
         kib: memory::kib(tree, dom0)?,
         cpus: cell(tree, dom0, "cpus")?,
     };
-    graft::explicit_cells(tree, chosen)?;
+    module::spell_out_cells(tree, chosen)?;
     let bootargs = tree.str(dom0, "bootargs").map(ToString::to_string);
     modules::lower(tree, (dom0, chosen), (section, bootargs.as_deref()), findings)?;
     let (kept, lost): (Vec<NodeId>, Vec<NodeId>) = tree
         .children(dom0)
-        .filter(|node| !graft::is_module(tree, *node))
+        .filter(|node| !module::is_one_in_any_form(tree, *node))
         .partition(|node| graft::is_dom0_node(tree, *node));
     for node in kept {
         graft::copy_node(tree, node, chosen)?;
@@ -76,7 +76,7 @@ pub(super) fn lower(
     modules::lower(tree, (domain, node), (section, bootargs.as_deref()), findings)?;
     let others: Vec<NodeId> = tree
         .children(domain)
-        .filter(|node| !graft::is_module(tree, *node))
+        .filter(|node| !module::is_one_in_any_form(tree, *node))
         .collect();
     for other in others {
         graft::copy_node(tree, other, node)?;

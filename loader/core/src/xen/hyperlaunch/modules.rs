@@ -8,7 +8,7 @@ use crate::devicetree::{NodeId, Tree};
 use crate::finding::Finding;
 use crate::xen::config::Section;
 use crate::xen::graft::{self, Binary, LOCATORS};
-use crate::xen::module::Kind;
+use crate::xen::module::{self, Kind};
 
 /// A property of one cell; `None` if it is not there.
 ///
@@ -35,7 +35,7 @@ pub(super) fn lower(
 ) -> Result<(), HyperlaunchError> {
     for node in graft::modules(tree, domain)? {
         let path = tree.path(node);
-        match graft::kind_of(tree, node) {
+        match module::kind_in_any_form(tree, node) {
             Some(Kind::XsmPolicy) | None => findings.push(useless(tree, node)),
             Some(kind) => {
                 let made = lower_one(tree, (node, parent), kind, section)?;
@@ -62,8 +62,8 @@ pub(super) fn lower_config(
     findings: &mut Vec<Finding>,
 ) -> Result<(), HyperlaunchError> {
     for node in graft::modules(tree, config)? {
-        if graft::kind_of(tree, node) == Some(Kind::XsmPolicy) {
-            graft::explicit_cells(tree, chosen)?;
+        if module::kind_in_any_form(tree, node) == Some(Kind::XsmPolicy) {
+            module::spell_out_cells(tree, chosen)?;
             lower_one(tree, (node, chosen), Kind::XsmPolicy, section)?;
         } else {
             findings.push(useless(tree, node));

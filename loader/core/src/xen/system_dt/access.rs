@@ -6,15 +6,14 @@ use alloc::vec::Vec;
 
 use crate::devicetree::{NodeId, Tree};
 use crate::finding::Finding;
-use crate::xen::graft;
-use crate::xen::module::Kind;
+use crate::xen::module::{self, Kind};
 
 /// Devices that are looked up for the warning: each look goes through the whole tree.
 const SHOWN: usize = 8;
 
 /// A warning if the domain is to have devices and no partial device tree passes them through.
 pub(super) fn warn(tree: &Tree, (domain, target): (NodeId, NodeId), findings: &mut Vec<Finding>) {
-    let has_device_tree = |node| graft::kind_of(tree, node) == Some(Kind::DeviceTree);
+    let has_device_tree = |node| module::kind_in_any_form(tree, node) == Some(Kind::DeviceTree);
     let Some(cells) = tree.cells(domain, "access").filter(|cells| !cells.is_empty()) else {
         return;
     };

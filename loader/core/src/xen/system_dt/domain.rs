@@ -125,7 +125,7 @@ pub(super) fn fill(
 pub(super) fn is_xens(tree: &Tree, node: NodeId) -> bool {
     let mut words = tree.strings(node, "compatible");
     let is_domain = tree.compatible(node, super::DOMAIN) || tree.compatible(node, "xen,domain");
-    !is_domain && !graft::is_module(tree, node) && words.any(|word| word.starts_with("xen,"))
+    !is_domain && !module::is_one_in_any_form(tree, node) && words.any(|word| word.starts_with("xen,"))
 }
 
 fn move_module(
@@ -133,7 +133,7 @@ fn move_module(
     (node, target): (NodeId, NodeId),
     findings: &mut Vec<Finding>,
 ) -> Result<(), GraftError> {
-    let Some(kind) = graft::kind_of(tree, node) else {
+    let Some(kind) = module::kind_in_any_form(tree, node) else {
         let path = tree.path(node);
         findings.push(Finding::warning(format_args!(
             "{path} is left out: its compatible does not say whether it is a kernel, a ramdisk or a device tree"
@@ -150,7 +150,7 @@ fn add_lopper_files(tree: &mut Tree, domain: NodeId, target: NodeId) -> Result<(
     for (kind, name) in [(Kind::Kernel, "xen,kernel"), (Kind::Ramdisk, "xen,initrd")] {
         let has_one = tree
             .children(target)
-            .any(|node| graft::kind_of(tree, node) == Some(kind));
+            .any(|node| module::kind_in_any_form(tree, node) == Some(kind));
         let Some(file) = tree.str(domain, name).filter(|file| !file.is_empty() && !has_one) else {
             continue;
         };
@@ -179,8 +179,9 @@ fn give_bootargs(tree: &mut Tree, domain: NodeId, target: NodeId) -> Result<(), 
     let Some(line) = line.map(ToString::to_string) else {
         return Ok(());
     };
-    let is_silent =
-        |node: &NodeId| graft::kind_of(tree, *node) == Some(Kind::Kernel) && tree.property(*node, "bootargs").is_none();
+    let is_silent = |node: &NodeId| {
+        module::kind_in_any_form(tree, *node) == Some(Kind::Kernel) && tree.property(*node, "bootargs").is_none()
+    };
     let kernel = tree.children(target).rfind(is_silent);
     match kernel {
         Some(kernel) => tree.set_strings(kernel, "bootargs", &[&line]),

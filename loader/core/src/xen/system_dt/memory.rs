@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use super::SystemDtError;
 use crate::devicetree::{NodeId, Tree, number};
 use crate::finding::Finding;
-use crate::xen::graft;
+use crate::xen::module;
 
 /// Cells of the three parts of an entry.
 #[derive(Clone, Copy)]
@@ -72,7 +72,7 @@ fn candidates(tree: &Tree, domain: NodeId) -> Vec<Cells> {
     let count = |cells: u32| usize::try_from(cells).ok().filter(|cells| *cells <= 4);
     let flags = tree.u32(domain, "#memory-flags-cells").and_then(count).unwrap_or(0);
     let told = |node: Option<NodeId>, name| {
-        node.and_then(|node| graft::inherited_cells(tree, node, name))
+        node.and_then(|node| module::inherited_cells(tree, node, name))
             .and_then(count)
     };
     let both = |node| told(node, "#address-cells").zip(told(node, "#size-cells"));
