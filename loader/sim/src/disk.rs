@@ -43,9 +43,11 @@ impl FileDisk {
     /// # Errors
     /// If the folder cannot be read, or a FAT32 cannot hold what is in it.
     pub(crate) fn with_folder(path: &Path, interface: BlockInterface) -> Result<Self, CardError> {
-        let card = card::of_folder(path)?;
+        let nodes = card::list(path)?;
+        let card = card::empty(path, &nodes)?;
         let len = card.len() as u64;
-        let disk = Self::new(path, interface, Box::new(Cursor::new(card)), len);
+        let mut disk = Self::new(path, interface, Box::new(Cursor::new(card)), len);
+        card::fill(&mut disk, path, &nodes)?;
         Ok(disk.named("Slipway", "folder"))
     }
 

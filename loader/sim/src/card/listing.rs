@@ -85,7 +85,7 @@ pub enum CardError {
 }
 
 /// A file or a folder that goes on the card.
-pub(super) struct Node {
+pub(crate) struct Node {
     pub(super) name: String,
     /// Where it is on the host.
     pub(super) path: PathBuf,
@@ -103,7 +103,7 @@ pub(super) enum Kind {
 ///
 /// # Errors
 /// [`CardError`], if it cannot be read or FAT cannot hold it.
-pub(super) fn list(folder: &Path) -> Result<Vec<Node>, CardError> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<Node>, CardError> {
     let mut count = 0;
     list_level(folder, 0, &mut count)
 }
@@ -161,11 +161,10 @@ impl From<FileType> for Found {
     }
 }
 
-/// The name as text, if it can be one on FAT (FAT specification, section 7). Linux has none that are too long for it.
+/// The name as text, if it can be one on FAT (FAT specification, section 7). How long it may be, the loader says that writes it.
 fn check_name(name: OsString, path: &Path) -> Result<String, CardError> {
     let name = name.into_string().map_err(|_| CardError::NotUtf8(path.to_owned()))?;
-    // Characters of two UTF-16 units are not among those that fatfs writes.
-    let foreign = |c: char| c.is_ascii_control() || "\"*/:<>?\\|".contains(c) || c > '\u{ffff}';
+    let foreign = |c: char| c.is_control() || "\"*/:<>?\\|".contains(c);
     if let Some(character) = name.chars().find(|c| foreign(*c)) {
         let path = path.to_owned();
         return Err(CardError::Character { path, character });
@@ -186,7 +185,8 @@ fn check_len(path: &Path, len: u64) -> Result<u64, CardError> {
 
 /// Bytes that the nodes take on a card, and the folder that they are in.
 pub(super) fn needed(nodes: &[Node]) -> u64 {
-    let folder = clusters(entries(nodes).saturating_mul(ENTRY));
+    // Those of a name are all in one block: each but the last one is at least half full.
+    let folder = clusters(entries(nodes).saturating_mul(2 * ENTRY));
     let inside = nodes.iter().map(|node| match &node.kind {
         Kind::File(len) => clusters(*len),
         Kind::Folder(nodes) => needed(nodes),

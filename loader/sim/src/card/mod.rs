@@ -3,7 +3,6 @@
 //! Equal folders make equal cards: their order, numbers and times do not depend on the host.
 
 mod listing;
-mod mend;
 #[cfg(test)]
 mod tests;
 
@@ -11,12 +10,13 @@ use std::fs::File;
 use std::io::{self, Cursor, Read, Write};
 use std::path::Path;
 
-use fatfs::{
-    Date, DateTime, Dir, FatType, FileSystem, FormatVolumeOptions, FsOptions, Time, TimeProvider, format_volume,
-};
+use fatfs::{FatType, FormatVolumeOptions, FsOptions, format_volume};
+use hal::block::BLOCK_SIZE;
+use hal::{BlockDevice, BlockIdx};
+use loader_core::fs::{FileSystem, FsError, Unwatched, Volume, mount};
 
-pub(crate) use self::listing::CardError;
-use self::listing::{CLUSTER, Kind, Node, list, needed, unreadable};
+use self::listing::{CLUSTER, Kind, needed, unreadable};
+pub(crate) use self::listing::{CardError, Node, list};
 use crate::ram;
 
 const MIB: u64 = 1 << 20;
@@ -29,52 +29,23 @@ const LARGE: u64 = 512 * MIB;
 /// The smallest size, in bytes, that is too large for a card: FAT32 does not number so many clusters.
 const TOO_LARGE: u64 = 1 << 40;
 /// Bytes of a sector.
-const SECTOR: u64 = 512;
+const SECTOR: u64 = BLOCK_SIZE as u64;
 
 /// The volume's name, and the number of disk and volume, which are random on other cards.
 const LABEL: [u8; 11] = *b"SLIPWAY    ";
 const ID: u32 = 0x534c_4950;
 
-/// The part of the card that has the file system.
-type Partition<'a> = Cursor<&'a mut [u8]>;
-
-/// When all files were made: FAT's first day.
-#[derive(Debug)]
-struct Epoch;
-
-impl TimeProvider for Epoch {
-    fn get_current_date(&self) -> Date {
-        Date {
-            year: 1980,
-            month: 1,
-            day: 1,
-        }
-    }
-
-    fn get_current_date_time(&self) -> DateTime {
-        DateTime {
-            date: self.get_current_date(),
-            time: Time {
-                hour: 0,
-                min: 0,
-                sec: 0,
-                millis: 0,
-            },
-        }
-    }
-}
-
-/// The bytes of a card with all that is in `folder`. Those that nothing was written to cost the host no memory.
+/// The bytes of a card with an empty file system that has room for the nodes that were found in `folder`. Those that nothing is written
+/// to cost the host no memory.
 ///
 /// # Errors
 /// [`CardError`].
-pub(crate) fn of_folder(folder: &Path) -> Result<Vec<u8>, CardError> {
-    let nodes = list(folder)?;
-    make(folder, &nodes, size(needed(&nodes)))
+pub(crate) fn empty(folder: &Path, nodes: &[Node]) -> Result<Vec<u8>, CardError> {
+    make(folder, size(needed(nodes)))
 }
 
-/// The bytes of a card of `size` bytes with the nodes that were found in `folder`.
-fn make(folder: &Path, nodes: &[Node], size: u64) -> Result<Vec<u8>, CardError> {
+/// The bytes of an empty card of `size` bytes, for what is in `folder`.
+fn make(folder: &Path, size: u64) -> Result<Vec<u8>, CardError> {
     let no_room = |source| CardError::NoRoom {
         path: folder.to_owned(),
         mib: size / MIB,
@@ -85,16 +56,8 @@ fn make(folder: &Path, nodes: &[Node], size: u64) -> Result<Vec<u8>, CardError> 
     }
     let mut card = ram::zeros(size).map_err(|error| no_room(Some(error)))?;
     let (start, partition) = card.split_at_mut(START);
-    let failed = |source| unreadable(folder, source);
-    write_table(start, size).map_err(failed)?;
-    format(partition, size).map_err(failed)?;
-    let options = FsOptions::new().time_provider(&Epoch);
-    let volume = FileSystem::new(Cursor::new(&mut *partition), options).map_err(failed)?;
-    fill(&volume.root_dir(), nodes)?;
-    // Counts what is free, which is kept on the card.
-    volume.stats().map_err(failed)?;
-    volume.unmount().map_err(failed)?;
-    mend::mend(partition).ok_or_else(|| failed(io::Error::other("no FAT32 was made")))?;
+    let made = write_table(start, size).and_then(|()| format(partition, size));
+    made.map_err(|source| unreadable(folder, source))?;
     Ok(card)
 }
 
@@ -131,30 +94,56 @@ fn format(partition: &mut [u8], size: u64) -> io::Result<()> {
         .bytes_per_cluster(u32::try_from(cluster).unwrap_or(u32::MAX))
         .volume_id(ID)
         .volume_label(LABEL);
-    format_volume(Cursor::new(partition), options)
+    format_volume(Cursor::new(&mut *partition), options)?;
+    // Counts what is free, which is kept on the card.
+    let volume = fatfs::FileSystem::new(Cursor::new(partition), FsOptions::new())?;
+    volume.stats()?;
+    volume.unmount()
 }
 
-/// Copies the nodes to a directory of the card. They are at most as deep as [`list`] goes.
-fn fill(directory: &Dir<'_, Partition<'_>>, nodes: &[Node]) -> Result<(), CardError> {
+/// Copies the nodes that were found in `folder` to the empty card, as the loader writes to any.
+///
+/// # Errors
+/// [`CardError`].
+pub(crate) fn fill(card: &mut dyn BlockDevice, folder: &Path, nodes: &[Node]) -> Result<(), CardError> {
+    let partition = (BlockIdx(START as u64 / SECTOR), u64::MAX);
+    let mut watch = Unwatched;
+    let volume = Volume::new(card, &mut watch, partition).map_err(FsError::from);
+    let mut volume = volume.and_then(mount).map_err(|error| refused(folder, error))?;
+    copy_all(&mut *volume, "", nodes)
+}
+
+/// Copies nodes to the directory `parent` of the card. They are at most as deep as [`list`] goes.
+fn copy_all(volume: &mut dyn FileSystem, parent: &str, nodes: &[Node]) -> Result<(), CardError> {
     for node in nodes {
-        // fatfs would open what is there.
-        match directory.open_file(&node.name) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => (),
-            _ => return Err(CardError::Twice(node.path.clone())),
+        let path = format!("{parent}/{}", node.name);
+        match volume.open(&path) {
+            Err(FsError::NotFound(_)) => (),
+            Ok(_) | Err(FsError::IsDirectory(_)) => return Err(CardError::Twice(node.path.clone())),
+            Err(error) => return Err(refused(&node.path, error)),
         }
-        let failed = |source| unreadable(&node.path, source);
         match &node.kind {
-            Kind::File(len) => copy(directory, node, *len).map_err(failed)?,
-            Kind::Folder(inside) => fill(&directory.create_dir(&node.name).map_err(failed)?, inside)?,
+            Kind::File(len) => {
+                let bytes = read(&node.path, *len).map_err(|source| unreadable(&node.path, source))?;
+                let written = volume.write(&path, None, &bytes);
+                written.map_err(|error| refused(&node.path, error))?;
+            }
+            Kind::Folder(inside) => {
+                volume.make_dir(&path).map_err(|error| refused(&node.path, error))?;
+                copy_all(volume, &path, inside)?;
+            }
         }
     }
     Ok(())
 }
 
-/// Copies a file, not more than the `len` bytes that there is room for.
-fn copy(directory: &Dir<'_, Partition<'_>>, node: &Node, len: u64) -> io::Result<()> {
-    let mut content = File::open(&node.path)?.take(len);
-    let mut file = directory.create_file(&node.name)?;
-    io::copy(&mut content, &mut file)?;
-    file.flush()
+/// A file, not more than the `len` bytes that there is room for.
+fn read(path: &Path, len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(len).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn refused(path: &Path, error: FsError) -> CardError {
+    unreadable(path, io::Error::other(error))
 }
