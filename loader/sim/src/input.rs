@@ -82,8 +82,11 @@ pub(crate) fn read(path: &Path, files: &Path) -> Result<Input, InputError> {
     Ok(Input::Script(script::read(path)?))
 }
 
-/// Whether the file begins as a device tree.
+/// Whether it is a file that begins as a device tree. A pipe would be without what was looked at.
 fn is_tree(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
     let mut start = [0; TREE_MAGIC.len()];
     let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
     read.is_ok() && start == TREE_MAGIC

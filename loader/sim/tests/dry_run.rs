@@ -366,3 +366,11 @@ fn a_console_at_a_pipe() {
     );
     assert!(lab.path("out.dtb").exists());
 }
+
+/// As from `<(generator)` in a shell: it can be read once.
+#[test]
+fn a_script_from_a_pipe_is_read_whole() {
+    let lab = lab("piped-script");
+    let run = type_in(&lab, &["/dev/stdin"], b"echo first; echo last");
+    assert_eq!((run.status, run.output.as_str()), (0, "first\nlast\n"), "{run:?}");
+}
