@@ -11,7 +11,7 @@ use loader_core::context::{Context, Status};
 use loader_core::memory::Memory;
 use loader_core::net::Network;
 
-use crate::lan::{Faults, Lan};
+use crate::lan::{CLIENT, Faults, HOST, Lan, NETMASK};
 
 /// First address of the RAM.
 pub const RAM: u64 = 0x4000_0000;
@@ -91,6 +91,36 @@ impl Machine {
             repl: Repl::default(),
             later,
         }
+    }
+
+    /// As [`Machine::new`], with an address.
+    ///
+    /// # Panics
+    /// Never: the environment takes these variables.
+    #[must_use]
+    pub fn online(faults: Faults, seed: u64) -> Self {
+        let mut machine = Self::new(faults, seed);
+        let (own, server) = (CLIENT.to_string(), HOST.to_string());
+        for (name, value) in [("ipaddr", &*own), ("netmask", NETMASK), ("serverip", &*server)] {
+            machine
+                .context
+                .env
+                .set(name, value)
+                .expect("names that are none of the loader's");
+        }
+        machine
+    }
+
+    /// Puts a file into RAM as if it had been loaded.
+    ///
+    /// # Panics
+    /// If there is no room for it at `address`.
+    pub fn load(&mut self, address: u64, name: &str, bytes: &[u8]) {
+        let memory = &mut self.context.memory;
+        let len = bytes.len() as u64;
+        let claim = memory.claim(PhysAddr(address), len, name).expect("room");
+        memory.write(&claim, 0, bytes).expect("what was claimed");
+        memory.record(claim, len);
     }
 
     /// Types a line, lets it run, and gives what it printed: without its echo and the prompt that follows, with plain line ends.

@@ -34,9 +34,6 @@ const NETWORK_STEP: u64 = 1;
 /// How long the console sleeps when nothing was typed.
 const IDLE: Duration = Duration::from_millis(2);
 
-/// The netmask of the simulated network.
-const NETMASK: &str = "255.255.255.0";
-
 /// Why the program does not end well.
 #[derive(Debug, Error)]
 pub enum RunError {
@@ -200,7 +197,11 @@ fn plan(context: &mut Context, options: &Options, (path, name): (&Path, &str)) -
 /// What DHCP would say on the simulated network.
 fn connect(context: &mut Context) -> Result<(), CommandError> {
     let (own, server) = (lan::CLIENT.to_string(), lan::HOST.to_string());
-    for (name, value) in [("ipaddr", own.as_str()), ("netmask", NETMASK), ("serverip", &server)] {
+    for (name, value) in [
+        ("ipaddr", own.as_str()),
+        ("netmask", lan::NETMASK),
+        ("serverip", &server),
+    ] {
         context.set_variable(name, Some(value), true)?;
     }
     Ok(())

@@ -7,11 +7,8 @@ use slipway_sim::machine::Machine;
 
 /// A machine with an address and the places that menus need.
 fn machine() -> Machine {
-    let mut machine = Machine::new(Faults::default(), 1);
+    let mut machine = Machine::online(Faults::default(), 1);
     for (name, value) in [
-        ("ipaddr", "10.0.2.15"),
-        ("netmask", "255.255.255.0"),
-        ("serverip", "10.0.2.2"),
         ("pxefile_addr_r", "40100000"),
         ("kernel_addr_r", "40400000"),
         ("ramdisk_addr_r", "41000000"),

@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use hal::PhysAddr;
 use loader_core::context::Status;
 use slipway_sim::lan::{CLIENT, CLIENT_MAC, Chance, Faults};
 use slipway_sim::machine::{Machine, RAM};
@@ -15,26 +14,12 @@ const TREES: [&[u8]; 2] = [
 ];
 
 fn machine(seed: u64) -> Machine {
-    let mut machine = Machine::new(Faults::default(), seed);
-    for (name, value) in [
-        ("ipaddr", "10.0.2.15"),
-        ("netmask", "255.255.255.0"),
-        ("serverip", "10.0.2.2"),
-        ("loadaddr", "40200000"),
-        ("autoload", "no"),
-    ] {
+    let mut machine = Machine::online(Faults::default(), seed);
+    for (name, value) in [("loadaddr", "40200000"), ("autoload", "no")] {
         machine.context.env.set(name, value).unwrap();
     }
     machine.lan.add_file("file", &[0x5a; 20_000]);
     machine
-}
-
-/// Puts a file where a command would have loaded it.
-fn load(machine: &mut Machine, at: u64, name: &str, bytes: &[u8]) {
-    let memory = &mut machine.context.memory;
-    let claim = memory.claim(PhysAddr(at), bytes.len() as u64, name).unwrap();
-    memory.write(&claim, 0, bytes).unwrap();
-    memory.record(claim, bytes.len() as u64);
 }
 
 fn answers(machine: &mut Machine, what: &str) {
@@ -319,7 +304,7 @@ fn numbers_at_every_edge() {
     for seed in 0..8 {
         let mut chance = Chance::new(seed);
         let mut machine = machine(seed);
-        load(&mut machine, PLACE, "tree", TREES[0]);
+        machine.load(PLACE, "tree", TREES[0]);
         machine.enter("fdt addr 40200000");
         for _ in 0..250 {
             let command = commands[chance.below(commands.len() as u64) as usize];
@@ -395,7 +380,7 @@ fn trees() {
         if chance.hits(80) {
             mutate(&mut chance, &mut blob);
         }
-        load(&mut machine, PLACE, "tree", &blob);
+        machine.load(PLACE, "tree", &blob);
         machine.enter("fdt addr 40200000");
         for _ in 0..12 {
             let command = FDT_COMMANDS[chance.below(FDT_COMMANDS.len() as u64) as usize];
@@ -410,7 +395,7 @@ fn trees() {
         if chance.hits(50) {
             mutate(&mut chance, &mut image);
         }
-        load(&mut machine, RAM + 0x40_0000, "image", &image);
+        machine.load(RAM + 0x40_0000, "image", &image);
         machine.enter("booti 40400000 - 40200000");
         machine.enter("bootm 40400000 40400000:100");
         machine.enter("iminfo 40400000");

@@ -14,15 +14,8 @@ const PLACE: u64 = RAM + 0x20_0000;
 
 /// A machine with an address, on a network with a file.
 fn machine(faults: Faults, seed: u64, file: &[u8]) -> Machine {
-    let mut machine = Machine::new(faults, seed);
-    for (name, value) in [
-        ("ipaddr", "10.0.2.15"),
-        ("netmask", "255.255.255.0"),
-        ("serverip", "10.0.2.2"),
-        ("loadaddr", "40200000"),
-    ] {
-        machine.context.env.set(name, value).unwrap();
-    }
+    let mut machine = Machine::online(faults, seed);
+    machine.context.env.set("loadaddr", "40200000").unwrap();
     machine.lan.add_file("file", file);
     machine
 }

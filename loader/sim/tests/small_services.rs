@@ -12,15 +12,8 @@ const PLACE: u64 = RAM + 0x20_0000;
 const OTHER: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 3);
 
 fn machine(faults: Faults, seed: u64) -> Machine {
-    let mut machine = Machine::new(faults, seed);
-    for (name, value) in [
-        ("ipaddr", "10.0.2.15"),
-        ("netmask", "255.255.255.0"),
-        ("serverip", "10.0.2.2"),
-        ("dnsip", "10.0.2.2"),
-    ] {
-        machine.context.env.set(name, value).unwrap();
-    }
+    let mut machine = Machine::online(faults, seed);
+    machine.context.env.set("dnsip", "10.0.2.2").unwrap();
     machine.lan.host().addresses = vec![HOST, OTHER];
     machine
 }

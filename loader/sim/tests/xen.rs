@@ -61,18 +61,11 @@ fn files() -> Vec<(&'static str, Vec<u8>)> {
 
 /// A machine with an address and a tree.
 fn machine(faults: Faults, seed: u64) -> Machine {
-    let mut machine = Machine::new(faults, seed);
-    for (name, value) in [
-        ("ipaddr", "10.0.2.15"),
-        ("netmask", "255.255.255.0"),
-        ("serverip", "10.0.2.2"),
-    ] {
-        machine.context.env.set(name, value).unwrap();
-    }
+    let mut machine = Machine::online(faults, seed);
     let mut tree = Tree::new();
     tree.set_u32(tree.root(), "#size-cells", 2).unwrap();
     tree.set_u32(tree.root(), "#address-cells", 2).unwrap();
-    load(&mut machine, BOARD, "board.dtb", &tree.emit(0).unwrap());
+    machine.load(BOARD, "board.dtb", &tree.emit(0).unwrap());
     machine.context.working_tree = Some(PhysAddr(BOARD));
     machine
 }
@@ -98,14 +91,6 @@ fn web(folder: &'static str, answer: impl Fn(&str, &[u8]) -> Reply + 'static) ->
         }
     }));
     machine
-}
-
-/// Puts a file into RAM as if it had been loaded.
-fn load(machine: &mut Machine, at: u64, name: &str, bytes: &[u8]) {
-    let memory = &mut machine.context.memory;
-    let claim = memory.claim(PhysAddr(at), bytes.len() as u64, name).unwrap();
-    memory.write(&claim, 0, bytes).unwrap();
-    memory.record(claim, bytes.len() as u64);
 }
 
 /// Which files are asked for.
@@ -246,8 +231,8 @@ fn servers_that_do_not_say_how_large_a_file_is() {
 fn what_was_loaded_by_hand_and_the_rest_by_tftp() {
     let mut machine = lab("");
     let (config, first) = (CONFIG.to_vec(), image(70_001));
-    load(&mut machine, RAM + 0x10_0000, "lab/xen.cfg", &config);
-    load(&mut machine, RAM + 0x20_0000, "lab/Image-1", &first);
+    machine.load(RAM + 0x10_0000, "lab/xen.cfg", &config);
+    machine.load(RAM + 0x20_0000, "lab/Image-1", &first);
     let before = known(&machine);
     let output = machine.enter("xen plan 40100000");
     check(&machine, &output);
@@ -260,7 +245,7 @@ fn what_was_loaded_by_hand_and_the_rest_by_tftp() {
     tree.set(chosen, "xen,uefi-cfg-load", &[]).unwrap();
     tree.set_u32(tree.root(), "#address-cells", 2).unwrap();
     tree.set_u32(tree.root(), "#size-cells", 2).unwrap();
-    load(&mut machine, RAM + 0x10_0000, "board.dtb", &tree.emit(0).unwrap());
+    machine.load(RAM + 0x10_0000, "board.dtb", &tree.emit(0).unwrap());
     let output = machine.enter("xen plan 40100000");
     check(&machine, &output);
     assert_eq!(asked(&output)[..2], ["board.cfg", "xen.cfg"]);

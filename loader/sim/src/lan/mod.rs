@@ -32,6 +32,9 @@ pub const HOST: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 2);
 /// The address that the DHCP server gives.
 pub const CLIENT: Ipv4Addr = Ipv4Addr::new(10, 0, 2, 15);
 
+/// The network's netmask.
+pub(crate) const NETMASK: &str = "255.255.255.0";
+
 /// The device's Ethernet address.
 pub const CLIENT_MAC: MacAddr = MacAddr([0x52, 0x54, 0x00, 0x12, 0x34, 0x56]);
 
