@@ -89,7 +89,7 @@ pub enum Kernel {
     Gzip,
 }
 
-fn placed(domain: &str, role: &'static str, file: &str, address: u64, size: u64) -> Placed {
+pub(crate) fn placed(domain: &str, role: &'static str, file: &str, address: u64, size: u64) -> Placed {
     Placed {
         domain: domain.to_owned(),
         role,
@@ -249,7 +249,7 @@ fn dom0_and_domain(
         start,
         modules,
         guests,
-        enhanced: false,
+        enhanced: pair.enhanced,
     })
 }
 
@@ -302,7 +302,7 @@ pub fn linux_fit(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
     })
 }
 
-fn kernel_file(files: &Guests, kernel: Kernel) -> std::path::PathBuf {
+pub(crate) fn kernel_file(files: &Guests, kernel: Kernel) -> std::path::PathBuf {
     match kernel {
         Kernel::Plain => files.kernel(),
         Kernel::Gzip => files.kernel_gz(),

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::boots::{Boot, Error, Kernel, Placed};
+use crate::boots::{Boot, Error, Kernel, kernel_file, placed};
 use crate::guests::Guests;
 use crate::scenario::{ImageKind, Scenario};
 
@@ -65,10 +65,7 @@ const GIC: &str = "&{/axi/interrupt-controller@f9010000} {
 pub fn on_zcu102(folder: &Path, board: &Path, kernel: Kernel) -> Result<Boot, Error> {
     let files = Guests::open()?;
     let scenario = Scenario::create(folder)?;
-    let kernel = match kernel {
-        Kernel::Plain => files.kernel(),
-        Kernel::Gzip => files.kernel_gz(),
-    };
+    let kernel = kernel_file(&files, kernel);
     let image = scenario.copy("xen-Image", &kernel)?;
     scenario.copy("Image-DomU", &kernel)?;
     scenario.copy("xen", &files.xen())?;
@@ -77,13 +74,6 @@ pub fn on_zcu102(folder: &Path, board: &Path, kernel: Kernel) -> Result<Boot, Er
     scenario.wrap("xen-rootfs.cpio.gz.u-boot", "xen-rootfs.cpio.gz", ImageKind::Ramdisk)?;
     let domain = scenario.write("ramdisk-DomU", &files.ramdisk("domU1")?)?;
     scenario.board_tree("xen.dtb", board, &format!("{CHOSEN}{GIC}"))?;
-    let placed = |domain: &str, role, file: &str, address, size| Placed {
-        domain: domain.to_owned(),
-        role,
-        file: file.to_owned(),
-        address,
-        size,
-    };
     Ok(Boot {
         scenario,
         loads: LOADS.map(str::to_owned).into(),

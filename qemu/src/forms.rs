@@ -76,10 +76,16 @@ fn args(name: &str) -> String {
 
 /// A `xen,domain` whose modules have `kernel` and `ramdisk` as properties that say where their bytes come from.
 fn domain(name: &str, cells: u32, (kernel, ramdisk): (&str, &str)) -> String {
+    let inside = inside(name, cells, ((1, kernel), (2, ramdisk)));
+    format!("{name} {{ compatible = \"xen,domain\"; {inside} }};\n")
+}
+
+/// What is in a domain's node, whatever it is called. Its modules have a unit address each.
+fn inside(name: &str, cells: u32, ((kernel_at, kernel), (ramdisk_at, ramdisk)): ((u64, &str), (u64, &str))) -> String {
     format!(
-        "{name} {{ compatible = \"xen,domain\"; #address-cells = <{cells}>; #size-cells = <1>; memory = <0 131072>; cpus = <1>; vpl011;\n\
-         module@1 {{ compatible = \"multiboot,kernel\", \"multiboot,module\"; {kernel} bootargs = \"{}\"; }};\n\
-         module@2 {{ compatible = \"multiboot,ramdisk\", \"multiboot,module\"; {ramdisk} }}; }};\n",
+        "#address-cells = <{cells}>; #size-cells = <1>; memory = <0 131072>; cpus = <1>; vpl011;\n\
+         module@{kernel_at:x} {{ compatible = \"multiboot,kernel\", \"multiboot,module\"; {kernel} bootargs = \"{}\"; }};\n\
+         module@{ramdisk_at:x} {{ compatible = \"multiboot,ramdisk\", \"multiboot,module\"; {ramdisk} }};",
         args(name)
     )
 }
@@ -221,13 +227,8 @@ fn domains(folder: &Path, machine: &Machine) -> Result<Boot, Error> {
         let ramdisk = kernel + 0x80_0000;
         loads.push(format!("tftpb {kernel:#x} Image.gz"));
         loads.push(format!("tftpb {ramdisk:#x} {name}.cpio.gz"));
-        tree += &domain(name, 2, (&reg(kernel), &reg(ramdisk)))
-            .replace("module@1", &format!("module@{kernel:x}"))
-            .replace("module@2", &format!("module@{ramdisk:x}"))
-            .replace(
-                &format!("{name} {{ compatible = \"xen,domain\";"),
-                &format!("domain{index} {{"),
-            );
+        let modules = ((kernel, &*reg(kernel)), (ramdisk, &*reg(ramdisk)));
+        tree += &format!("domain{index} {{ {} }};\n", inside(name, 2, modules));
     }
     files.scenario.device_tree("spec.dtb", machine, &chosen(&tree))?;
     Ok(files.boot(loads, "booti 0x41400000 - 0x41280000"))

@@ -3,10 +3,9 @@
 
 use std::time::Instant;
 
-use qemu::boots::{self, Boot};
-use qemu::{Console, Firmware, GuestReport, Machine};
+use qemu::{Console, Firmware, Machine, boots};
 use regex::bytes::Regex;
-use system_tests::{GUESTS_TIMEOUT, assert_placed, folder, load, slipway};
+use system_tests::{GUESTS_TIMEOUT, assert_placed, folder, load, slipway, start};
 
 /// Waits for a line that the guests' tasks print (`qemu/src/pv_dom0.sh`, `pv_domain.sh`).
 fn line(console: &mut Console, pattern: &str) {
@@ -16,28 +15,14 @@ fn line(console: &mut Console, pattern: &str) {
     }
 }
 
-/// Both guests know of Xen, and each has its own ramdisk.
-fn assert_guests(console: &mut Console, boot: &Boot) {
-    let reports = GuestReport::expect(console, boot.guests.len(), GUESTS_TIMEOUT).unwrap();
-    for (name, ramdisk) in &boot.guests {
-        let report = &reports[name];
-        assert_eq!(
-            (report.ramdisk, report.hypervisor.as_str()),
-            (*ramdisk, "xen"),
-            "{report:?}"
-        );
-    }
-}
-
 #[test]
 fn a_domain_gets_a_network_card_from_dom0() {
     let name = "pv-drivers";
     let machine = Machine::load("virt").unwrap().firmware(Firmware::Bios(slipway()));
     let boot = boots::pv_drivers(&folder(name), &machine).unwrap();
-    let start = Instant::now();
+    let begin = Instant::now();
     let mut console = load(machine, &boot, name).unwrap();
-    console.send_line(&boot.start).unwrap();
-    assert_guests(&mut console, &boot);
+    start(&mut console, &boot).unwrap();
     assert_placed(&console.transcript(), &boot);
 
     line(&mut console, "domU1 sees device/vif/0, address 00:16:3e:00:00:77");
@@ -49,5 +34,5 @@ fn a_domain_gets_a_network_card_from_dom0() {
         &mut console,
         "dom0 xl network-list: 0 +0 +00:16:3e:00:00:77 +0 +4 .* /local/domain/0/backend/vif/1/0",
     );
-    println!("{name}: {:.1} s from reset to packets", start.elapsed().as_secs_f64());
+    println!("{name}: {:.1} s from reset to packets", begin.elapsed().as_secs_f64());
 }
