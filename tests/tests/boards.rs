@@ -277,6 +277,23 @@ fn raspi4b_reads_its_card() {
     reads_its_card("raspi4b", 1);
 }
 
+/// In a file on the card, as the board's folder says.
+#[test]
+fn boards_keep_their_environment_on_their_card() {
+    for board in ["zcu102", "versal"] {
+        let name = format!("board-{board}-environment");
+        let (image, _) = card(&name);
+        let machine = machine(board).card(image.path());
+        let mut console = prompt(&machine, &name);
+        let answer = console.command("setenv note kept; saveenv; echo status $?").unwrap();
+        assert!(answer.contains("status 0"), "{answer}");
+        drop(console);
+        let mut console = prompt(&machine, &name);
+        let answer = console.command("printenv note").unwrap();
+        assert!(answer.contains("note=kept"), "{answer}");
+    }
+}
+
 /// The dom0less document's own lines, typed at the board that they were written for, files by its Ethernet, real Xen, both guests.
 fn the_document(name: &str, kernel: Kernel) {
     let tree = built("zcu102", "built-in.dtb");
