@@ -70,20 +70,6 @@ fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
     Ok(Status::Success)
 }
 
-/// Loads the whole file at `path` of a volume to `address`, and says what `load` says.
-///
-/// # Errors
-/// As `load`.
-pub(super) fn whole(
-    context: &mut Context,
-    (selector, kind): (&Selector, &str),
-    path: &str,
-    address: PhysAddr,
-) -> Result<Region, CommandError> {
-    let destination = Destination::At(address);
-    Ok(load(context, (selector, kind), (path, Part::default()), destination)??)
-}
-
 /// Loads a part of the file at `path` of a volume, and says what `load` says; a file that is not there is a refusal.
 ///
 /// # Errors

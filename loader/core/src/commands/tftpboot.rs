@@ -34,9 +34,9 @@ pub(crate) const COMMAND: Command = Command {
 
 /// What to load, and where to.
 pub(super) struct Load {
-    pub(super) address: PhysAddr,
-    pub(super) server: Ipv4Addr,
-    pub(super) file: String,
+    address: PhysAddr,
+    server: Ipv4Addr,
+    file: String,
 }
 
 fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
@@ -85,21 +85,14 @@ impl From<Refused> for CommandError {
 /// # Errors
 /// [`CommandError::Interrupted`] after Ctrl-C; everything else that goes wrong.
 pub(super) fn tftp(context: &mut Context, load: &Load) -> Result<Region, CommandError> {
-    Ok(ask(context, load)??)
+    let destination = Destination::At(load.address);
+    Ok(fetch(context, (load.server, &load.file), destination)??)
 }
 
-/// As [`tftp`], for those who ask for another file if the server refuses this one.
+/// As [`tftp`], for a file that may lie elsewhere, and for those who ask for another one if the server refuses this one.
 ///
 /// # Errors
 /// As [`tftp`], without what the server says.
-pub(super) fn ask(context: &mut Context, load: &Load) -> Result<Result<Region, Refused>, CommandError> {
-    fetch(context, (load.server, &load.file), Destination::At(load.address))
-}
-
-/// As [`ask`], for a file that may lie elsewhere.
-///
-/// # Errors
-/// As [`ask`].
 pub(super) fn fetch(
     context: &mut Context,
     (server, file): (Ipv4Addr, &str),

@@ -11,6 +11,7 @@ use super::super::origin::{Origin, folder_of, missing};
 use super::super::{load, source, sysboot, xen};
 use super::scan::Partition;
 use crate::context::{CommandError, CommandResult, Context, Status};
+use crate::source::{Destination, Part};
 
 /// A way to boot from a partition.
 pub(super) struct Method {
@@ -65,7 +66,8 @@ fn script(context: &mut Context, partition: &Partition, file: &'static str) -> C
     context.assign("prefix", folder_of(file))?;
     let address = script_address(context)?;
     let selector: Selector = partition.selector(context)?;
-    load::whole(context, (&selector, ""), file, address)?;
+    let file = (file, Part::default());
+    load::load(context, (&selector, ""), file, Destination::At(address))??;
     run_script(context, address)
 }
 

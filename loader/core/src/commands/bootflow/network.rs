@@ -10,6 +10,7 @@ use super::super::{dhcp, network, pxe, xen};
 use super::methods;
 use super::scan::said;
 use crate::context::{CommandError, CommandResult, Context, Status};
+use crate::source::Destination;
 
 /// The names that a script may have if nothing else is said.
 const SCRIPTS: [&str; 2] = ["boot.scr.uimg", "boot.scr"];
@@ -66,12 +67,7 @@ fn names(context: &Context, boot_file: Option<&str>) -> Vec<String> {
 fn script(context: &mut Context, name: &str) -> Result<Option<Status>, CommandError> {
     let address = methods::script_address(context)?;
     let server = network::server(&context.env, "serverip")?;
-    let load = tftpboot::Load {
-        address,
-        server,
-        file: name.to_string(),
-    };
-    match tftpboot::ask(context, &load)? {
+    match tftpboot::fetch(context, (server, name), Destination::At(address))? {
         Ok(_) => methods::run_script(context, address).map(Some),
         Err(Refused(why)) => {
             context.say(format_args!("{why}\ndhcp: {name} ... not there"));
