@@ -52,7 +52,7 @@ pub struct Wanted {
     pub file: String,
     /// The modules that it is for.
     pub users: Vec<NodeId>,
-    /// What it is to the first of them, if it says so.
+    /// What it is to the first of them that says so: dom0's kernel need not.
     pub kind: Option<Kind>,
     /// Whether each of them can name an address of 4 GiB and above in the cells of the node that it is in.
     pub anywhere: bool,
@@ -137,6 +137,7 @@ fn files(tree: &Tree) -> Vec<Wanted> {
         match files.get_mut(index) {
             Some(file) => {
                 file.users.push(node);
+                file.kind = file.kind.or_else(|| module::kind(tree, node));
                 file.anywhere &= wide;
                 file.widens &= widens;
             }

@@ -7,7 +7,7 @@ use super::super::config::{Config, Section};
 use super::super::module::Kind;
 use super::{CONFIG_TOO, Plan, Wanted, make, settle};
 use crate::devicetree::{NodeId, Tree};
-use crate::xen::testing::{KEYS_TREE, sentences};
+use crate::xen::testing::{KEYS_TREE, sentences, tree};
 
 fn region(start: u64, len: u64) -> Region {
     Region::new(PhysAddr(start), len).unwrap()
@@ -109,6 +109,29 @@ fn files_are_wanted_once_each_in_the_order_of_the_tree() {
             ),
             ("vmlinuz", user("/chosen/module@0"), Some(Kind::Kernel), true, true),
             ("initrd", user("/chosen/module@1"), Some(Kind::Ramdisk), true, true),
+        ]
+    );
+}
+
+/// Xen takes an untyped module of dom0 for its kernel. Its node does not get more cells, so its file stays below 4 GiB for all.
+#[test]
+fn a_file_is_what_it_is_to_those_who_say_so() {
+    let source = r#"#address-cells = <1>; #size-cells = <1>; chosen {
+        module@0 { compatible = "multiboot,module"; xen,uefi-binary = "Image.gz"; };
+        domU1 { compatible = "xen,domain"; #address-cells = <1>; #size-cells = <1>;
+            module@0 { compatible = "multiboot,kernel", "multiboot,module"; xen,uefi-binary = "Image.gz"; };
+            module@1 { compatible = "multiboot,ramdisk", "multiboot,module"; xen,uefi-binary = "initrd"; };
+        };
+    };"#;
+    let (plan, findings) = planned(tree(source), "");
+    assert_eq!(findings, [""; 0]);
+    let kernels = "/chosen/module@0 /chosen/domU1/module@0".to_string();
+    let ramdisk = "/chosen/domU1/module@1".to_string();
+    assert_eq!(
+        shown(&plan),
+        [
+            ("Image.gz", kernels, Some(Kind::Kernel), false, false),
+            ("initrd", ramdisk, Some(Kind::Ramdisk), false, true),
         ]
     );
 }
