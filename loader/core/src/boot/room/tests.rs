@@ -85,6 +85,33 @@ fn what_the_tree_does_not_call_ram_or_keeps_is_left_alone() {
     assert_eq!(put(&mut room, Need::Other, 0x1000), region(0x7fff_f000, 0x1000));
 }
 
+/// A tree is often written with made-up sizes, for files that are loaded by hand.
+#[test]
+fn of_a_file_that_was_loaded_the_size_is_known() {
+    let banks = [region(0x4000_0000, 4 * MIB)];
+    let mut tree = tree(&banks, &[]);
+    let chosen = tree.add(tree.root(), "chosen").unwrap();
+    let module = tree.add(chosen, "module@40200000").unwrap();
+    tree.set_strings(module, "compatible", &["multiboot,ramdisk", "multiboot,module"])
+        .unwrap();
+    let reg = [
+        [0, 0x4020_0000].map(u32::to_be_bytes),
+        [0, 0x00ff_ffff].map(u32::to_be_bytes),
+    ]
+    .concat();
+    for cells in ["#address-cells", "#size-cells"] {
+        tree.set_u32(chosen, cells, 2).unwrap();
+    }
+    tree.set(module, "reg", &reg.concat()).unwrap();
+    let mut memory = memory(&banks, &[]);
+    let place = FilesRoom::new(&memory, &tree).slot(Need::Other, true).place(Some(MIB));
+    assert_eq!(place, Ok(region(0x4010_0000, MIB)));
+    let claim = memory.claim(PhysAddr(0x4020_0000), 0x1000, "initrd").unwrap();
+    memory.record(claim, 0x1000);
+    let place = FilesRoom::new(&memory, &tree).slot(Need::Other, true).place(Some(MIB));
+    assert_eq!(place, Ok(region(0x4030_0000, MIB)));
+}
+
 #[test]
 fn an_address_of_one_cell_stays_below_4_gib() {
     let banks = [region(0x4000_0000, 8 * GIB)];
