@@ -100,37 +100,38 @@ impl Prepared {
 ///
 /// # Errors
 /// [`PrepareError`] if it does not come as far as the checks.
-pub fn prepare(memory: &Memory, level: ExceptionLevel, request: &Request) -> Result<Prepared, PrepareError> {
-    let (mut tree, at) = match &request.tree {
-        Draft::Loaded(at) => (parse(memory, *at)?, Some(*at)),
-        Draft::Made(tree) => (tree.clone(), None),
+pub fn prepare(memory: &Memory, level: ExceptionLevel, request: Request) -> Result<Prepared, PrepareError> {
+    let Request {
+        image,
+        ramdisk,
+        tree,
+        bootargs,
+    } = request;
+    let (mut tree, at) = match tree {
+        Draft::Loaded(at) => (parse(memory, at)?, Some(at)),
+        Draft::Made(tree) => (tree, None),
     };
+    let over = at.and_then(|at| written_over(memory, at, &tree));
     let mut findings = Vec::new();
-    if may_be_xen(memory, &request.image) {
+    if may_be_xen(memory, &image) {
         plan::lower(&mut tree, None, &mut findings)?;
     }
     limits::check(&tree)?;
-    findings.extend(at.and_then(|at| written_over(memory, at, &tree)));
+    findings.extend(over);
     patch::memory_node(&mut tree, memory, &mut findings)?;
-    let ramdisk = match &request.ramdisk {
+    let ramdisk = match ramdisk {
         Some(given) => {
-            patch::ramdisk(&mut tree, given)?;
-            Some(given.clone())
+            patch::ramdisk(&mut tree, &given)?;
+            Some(given)
         }
         None => patch::named_ramdisk(&mut tree, memory, &mut findings)?,
     };
     let plan = patch::modules(&mut tree, memory, &mut findings);
-    if let Some(bootargs) = &request.bootargs {
+    if let Some(bootargs) = &bootargs {
         patch::command_line(&mut tree, bootargs)?;
     }
     let blob = tree.emit(SLACK)?;
-    let layout = lay_out(
-        memory,
-        (&request.image, at),
-        (&tree, &blob),
-        (plan, ramdisk),
-        &mut findings,
-    )?;
+    let layout = lay_out(memory, (&image, at), (&tree, &blob), (plan, ramdisk), &mut findings)?;
     findings.extend(check::all(&check::Subject {
         layout: &layout,
         tree: &tree,
@@ -153,11 +154,11 @@ fn parse(memory: &Memory, at: Region) -> Result<Tree, PrepareError> {
 /// The error of a tree that another file was loaded over. The room at its end may be: trees are handed around with more
 /// of it than they need.
 fn written_over(memory: &Memory, place: Region, tree: &Tree) -> Option<Finding> {
-    let used = u64::try_from(tree.emit(0).ok()?.len()).ok()?;
-    let used = Region::new(place.start(), used)?;
     let file = memory
         .file_at(place.start())
         .filter(|file| file.overwritten_by.is_some())?;
+    let used = u64::try_from(tree.emit(0).ok()?.len()).ok()?;
+    let used = Region::new(place.start(), used)?;
     let by = memory
         .files_in(used)
         .find(|other| other.region.start() != place.start())?;

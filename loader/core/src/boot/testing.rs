@@ -111,7 +111,7 @@ pub(super) fn request(memory: &Memory, image: u64, tree: u64) -> Request {
 
 /// Prepares the start of the image at `image` with the tree at `tree`, at EL2.
 pub(super) fn run(memory: &Memory, image: u64, tree: u64) -> Prepared {
-    prepare(memory, ExceptionLevel::El2, &request(memory, image, tree)).unwrap()
+    prepare(memory, ExceptionLevel::El2, request(memory, image, tree)).unwrap()
 }
 
 /// The sentences of that severity.

@@ -172,11 +172,11 @@ pub(super) fn start(context: &mut Context, image: Loaded, (ramdisk, tree): (Opti
         tree: Draft::Loaded(tree),
         bootargs,
     };
-    go(context, &request, Goal::Start)
+    go(context, request, Goal::Start)
 }
 
 /// Prepares what is requested, and goes as far as asked for.
-pub(super) fn go(context: &mut Context, request: &Request, goal: Goal) -> CommandResult {
+pub(super) fn go(context: &mut Context, request: Request, goal: Goal) -> CommandResult {
     let prepared = prepare(&context.memory, context.system.exception_level(), request);
     let prepared = prepared.map_err(|error| refused(&error))?;
     context.report(&prepared.findings);

@@ -43,7 +43,7 @@ fn two_good_domains_are_started() {
 fn xen_is_refused_at_el1_and_linux_is_not() {
     let mut memory = virt(|_| {});
     load(&mut memory, 0x4600_0000, "Image", &kernel(4096));
-    let at = |image| prepare(&memory, ExceptionLevel::El1, &request(&memory, image, TREE)).unwrap();
+    let at = |image| prepare(&memory, ExceptionLevel::El1, request(&memory, image, TREE)).unwrap();
     assert_eq!(
         sentences(&at(XEN).findings, Error),
         ["xen is Xen and needs EL2, this machine runs at EL1; plain Linux can be started here"]
@@ -97,6 +97,25 @@ fn room_at_the_end_of_a_tree_may_be_written_over() {
     let roomy = Tree::parse(DOM0LESS).unwrap().emit(0x4000).unwrap();
     load(&mut memory, TREE, "xen.dtb", &roomy);
     load(&mut memory, TREE + 0x2000, "late", &cpio(64));
+    assert_eq!(found(&memory, Error), [""; 0]);
+}
+
+/// Xen's own form may be longer than the form that was loaded.
+#[test]
+fn the_room_begins_where_the_tree_ends_that_was_loaded() {
+    let loaded = edited(DOM0LESS, |tree| {
+        let domain = tree.find("/chosen/domU1").unwrap();
+        tree.remove_property(domain, "compatible").unwrap();
+    });
+    let mut memory = virt(|_| {});
+    let roomy = Tree::parse(&loaded).unwrap().emit(0x4000).unwrap();
+    load(&mut memory, TREE, "xen.dtb", &roomy);
+    load(
+        &mut memory,
+        TREE + u64::try_from(loaded.len()).unwrap(),
+        "late",
+        &cpio(64),
+    );
     assert_eq!(found(&memory, Error), [""; 0]);
 }
 
@@ -335,7 +354,7 @@ fn a_ramdisk_over_the_image_gets_the_words_that_lab_tools_know() {
         name: "initrd.gz".into(),
         region: region(0x4608_0000, 64),
     });
-    let prepared: Prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let prepared: Prepared = prepare(&memory, ExceptionLevel::El2, request).unwrap();
     let first = prepared
         .findings
         .iter()

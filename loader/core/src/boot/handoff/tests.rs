@@ -23,7 +23,7 @@ fn virt(image_at: u64, image: Vec<u8>) -> Memory {
     machine(VIRT, &files)
 }
 
-fn prepared(memory: &Memory, request: &Request) -> Prepared {
+fn prepared(memory: &Memory, request: Request) -> Prepared {
     let prepared = look(memory, ExceptionLevel::El2, request).unwrap();
     assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
     prepared
@@ -32,7 +32,7 @@ fn prepared(memory: &Memory, request: &Request) -> Prepared {
 #[test]
 fn an_image_in_place_is_not_touched_and_everything_is_cleaned() {
     let mut memory = virt(0x4040_0000, xen());
-    let prepared = prepared(&memory, &request(&memory, 0x4040_0000, TREE));
+    let prepared = prepared(&memory, request(&memory, 0x4040_0000, TREE));
     let jump = prepare(&mut memory, &prepared.layout, &prepared.blob, &mut || false).unwrap();
     assert_eq!((jump.entry, jump.device_tree), (PhysAddr(0x4040_0000), PhysAddr(TREE)));
     let tree_len = u64::try_from(prepared.blob.len()).unwrap();
@@ -64,7 +64,7 @@ fn a_move_that_overlaps_itself_keeps_the_bytes() {
         ];
         let mut memory = machine(VIRT, &files);
         let request = request(&memory, at, TREE + 0x200_0000);
-        let layout = look(&memory, ExceptionLevel::El2, &request).unwrap();
+        let layout = look(&memory, ExceptionLevel::El2, request).unwrap();
         let jump = prepare(&mut memory, &layout.layout, &layout.blob, &mut || false).unwrap();
         assert_eq!(jump.entry, PhysAddr(0x4060_0000));
         assert_eq!(
@@ -82,7 +82,7 @@ fn a_packed_image_is_unpacked_to_its_place() {
     let mut request = request(&memory, 0x4100_0000, TREE);
     request.image.packing = Packing::Gzip;
     request.image.wanted = None;
-    let prepared = prepared(&memory, &request);
+    let prepared = prepared(&memory, request);
     let before = memory.bytes(region(0x4200_0000, 5001)).unwrap().to_vec();
     let jump = prepare(&mut memory, &prepared.layout, &prepared.blob, &mut || false).unwrap();
     assert_eq!(memory.bytes(region(jump.entry.get(), 700_001)).unwrap(), image);
@@ -92,7 +92,7 @@ fn a_packed_image_is_unpacked_to_its_place() {
 #[test]
 fn ctrl_c_stops_a_move() {
     let mut memory = virt(0x4050_0000, xen());
-    let prepared = prepared(&memory, &request(&memory, 0x4050_0000, TREE));
+    let prepared = prepared(&memory, request(&memory, 0x4050_0000, TREE));
     let stopped = prepare(&mut memory, &prepared.layout, &prepared.blob, &mut || true);
     assert_eq!(stopped, Err(HandoffError::Interrupted));
 }
@@ -106,7 +106,7 @@ fn damage_stops_it_before_the_tree_is_written() {
     let mut request = request(&memory, 0x4100_0000, TREE);
     request.image.packing = Packing::Gzip;
     request.image.wanted = None;
-    let prepared = prepared(&memory, &request);
+    let prepared = prepared(&memory, request);
     let stopped = prepare(&mut memory, &prepared.layout, &prepared.blob, &mut || true);
     assert!(
         matches!(stopped, Err(HandoffError::Unpack { .. } | HandoffError::Interrupted)),

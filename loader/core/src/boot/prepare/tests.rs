@@ -39,7 +39,7 @@ fn document() -> (Memory, Request) {
 
 fn document_prepared() -> (Memory, Prepared) {
     let (memory, request) = document();
-    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El2, request).unwrap();
     (memory, prepared)
 }
 
@@ -87,7 +87,7 @@ fn the_map_of_the_document() {
 fn the_ramdisk_and_the_command_line_are_in_the_tree() {
     let (memory, mut request) = document();
     request.bootargs = Some("console=ttyAMA0".into());
-    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El2, request).unwrap();
     let tree = Tree::parse(&prepared.blob).unwrap();
     let chosen = tree.find("/chosen").unwrap();
     assert_eq!(tree.u64(chosen, "linux,initrd-start"), Some(0x4900_0000));
@@ -105,7 +105,7 @@ fn a_packed_xen_is_known_by_its_tree() {
         wanted: None,
         ..loaded(&memory, XEN)
     };
-    let prepared = prepare(&memory, ExceptionLevel::El1, &request).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El1, request).unwrap();
     assert_eq!(
         printed(&prepared.findings)
             .iter()
@@ -126,7 +126,7 @@ fn nothing_is_written_before_the_jump() {
         .iter()
         .map(|file| memory.bytes(file.region).unwrap().to_vec())
         .collect();
-    prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    prepare(&memory, ExceptionLevel::El2, request).unwrap();
     let after: Vec<Vec<u8>> = memory
         .files()
         .iter()
@@ -148,7 +148,7 @@ fn a_plain_linux_needs_no_chosen() {
     let memory = machine(VIRT, &files);
     let mut request = request(&memory, 0x4040_0000, 0x4800_0000);
     request.bootargs = Some("quiet".into());
-    let prepared = prepare(&memory, ExceptionLevel::El1, &request).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El1, request).unwrap();
     assert_eq!(
         printed(&prepared.findings),
         ["Note: /memory@40000000 did not say where RAM is: filled in from the machine"]
@@ -161,7 +161,7 @@ fn a_plain_linux_needs_no_chosen() {
 fn what_is_no_tree_gets_the_words_that_lab_tools_know() {
     let files = [(TREE, "xen.dtb", DOCUMENT_VIRT[..200].to_vec()), (XEN, "xen", xen())];
     let memory = machine(VIRT, &files);
-    let error = prepare(&memory, ExceptionLevel::El2, &request(&memory, XEN, TREE)).unwrap_err();
+    let error = prepare(&memory, ExceptionLevel::El2, request(&memory, XEN, TREE)).unwrap_err();
     assert!(matches!(error, PrepareError::Tree { .. }));
     let text = alloc::format!("{error}");
     assert!(
@@ -191,7 +191,7 @@ fn no_blob_makes_it_panic() {
             blob[at] = u8::try_from(next(256)).unwrap();
         }
         crate::boot::testing::load(&mut memory, TREE, "xen.dtb", &blob);
-        match prepare(&memory, ExceptionLevel::El2, &request) {
+        match prepare(&memory, ExceptionLevel::El2, request.clone()) {
             Ok(prepared) => {
                 parsed += 1;
                 assert!(Tree::parse(&prepared.blob).is_ok());
@@ -213,7 +213,7 @@ fn a_tree_that_describes_too_much_is_refused_at_once() {
         let blob = edited(DOCUMENT_VIRT, |tree| edit(tree));
         let memory = machine(VIRT, &[(TREE, "xen.dtb", blob), (XEN, "xen", xen())]);
         let request = request(&memory, XEN, TREE);
-        prepare(&memory, ExceptionLevel::El2, &request).unwrap_err().to_string()
+        prepare(&memory, ExceptionLevel::El2, request).unwrap_err().to_string()
     };
     let nodes = |tree: &mut Tree, compatible: &str| {
         let chosen = tree.find("/chosen").unwrap();
@@ -277,7 +277,7 @@ fn what_is_said_of_the_worst_tree_is_bounded() {
         }
     });
     let memory = machine(VIRT, &[(TREE, "xen.dtb", blob), (XEN, "xen", xen())]);
-    let prepared = prepare(&memory, ExceptionLevel::El2, &request(&memory, XEN, TREE)).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El2, request(&memory, XEN, TREE)).unwrap();
     let said: usize = prepared.findings.iter().map(|finding| finding.sentence.len()).sum();
     assert!(
         prepared.errors() > 200 && said < 400_000,

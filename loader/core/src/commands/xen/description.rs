@@ -1,4 +1,6 @@
 //! What describes a boot, read until there is a tree and, if one is asked for, a section of `xen.cfg`.
+//!
+//! The tree is handed on, never copied: the largest that is taken fills a good part of the heap.
 
 use alloc::collections::BTreeSet;
 use alloc::format;
@@ -22,10 +24,8 @@ use crate::xen::plan::CONFIG_TOO;
 /// Configurations that one may lead to by `chain=`.
 const MAX_CHAIN: usize = 16;
 
-/// What was read.
+/// What was read besides the tree.
 pub(super) struct Description {
-    /// The tree, as it was found.
-    pub(super) tree: Tree,
     /// What `xen.cfg` says.
     pub(super) section: Option<Section>,
     /// Where the files are that both name.
@@ -44,14 +44,14 @@ impl Description {
     }
 }
 
-/// Reads all of it.
+/// Reads all of it; the tree is as it was found.
 ///
 /// # Errors
 /// If a file is not there or not what it should be, with its name.
-pub(super) fn read(context: &mut Context, source: &Source) -> Result<Description, CommandError> {
+pub(super) fn read(context: &mut Context, source: &Source) -> Result<(Tree, Description), CommandError> {
     let (origin, file) = first(context, source)?;
     let wanted = source.section.as_deref();
-    let mut description = match kind(context, &file) {
+    let (tree, mut description) = match kind(context, &file) {
         Kind::DeviceTree => by_tree(context, origin, file, wanted)?,
         Kind::Arm64Image | Kind::Gzip | Kind::LegacyImage => by_image(context, origin, file, wanted)?,
         _ => by_config(context, origin, file, wanted)?,
@@ -62,7 +62,7 @@ pub(super) fn read(context: &mut Context, source: &Source) -> Result<Description
             release(context, &description.origin, &other);
         }
     }
-    Ok(description)
+    Ok((tree, description))
 }
 
 fn first(context: &mut Context, source: &Source) -> Result<(Origin, File), CommandError> {
@@ -113,7 +113,7 @@ fn by_tree(
     origin: Origin,
     file: File,
     wanted: Option<&str>,
-) -> Result<Description, CommandError> {
+) -> Result<(Tree, Description), CommandError> {
     let tree = tree(context, &origin, &file)?;
     let chosen = tree.child(tree.root(), "chosen");
     let config_too = chosen.is_some_and(|chosen| tree.property(chosen, CONFIG_TOO).is_some());
@@ -137,13 +137,13 @@ fn by_tree(
         ));
         context.report(&[warning]);
     }
-    Ok(Description {
-        tree,
+    let description = Description {
         section,
         origin,
         image: None,
         images: images(None),
-    })
+    };
+    Ok((tree, description))
 }
 
 fn by_image(
@@ -151,15 +151,16 @@ fn by_image(
     origin: Origin,
     file: File,
     wanted: Option<&str>,
-) -> Result<Description, CommandError> {
+) -> Result<(Tree, Description), CommandError> {
     let section = beside(context, &origin, &file, wanted)?;
-    Ok(Description {
-        tree: tree_of(context, &origin, &section)?,
+    let tree = tree_of(context, &origin, &section)?;
+    let description = Description {
         section: Some(section),
         origin,
         image: Some(file),
         images: Vec::new(),
-    })
+    };
+    Ok((tree, description))
 }
 
 fn by_config(
@@ -167,16 +168,17 @@ fn by_config(
     origin: Origin,
     file: File,
     wanted: Option<&str>,
-) -> Result<Description, CommandError> {
+) -> Result<(Tree, Description), CommandError> {
     let name = base(&file.name);
     let section = follow(context, &origin, file, wanted)?;
-    Ok(Description {
-        tree: tree_of(context, &origin, &section)?,
+    let tree = tree_of(context, &origin, &section)?;
+    let description = Description {
         section: Some(section),
         origin,
         image: None,
         images: images(name.strip_suffix(".cfg")),
-    })
+    };
+    Ok((tree, description))
 }
 
 /// What Xen's file may be called beside a configuration or a tree.

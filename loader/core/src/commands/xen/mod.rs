@@ -120,10 +120,10 @@ fn forget(context: &mut Context, places: &[Region]) {
 }
 
 fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
-    let description = description::read(context, source)?;
+    let (tree, description) = description::read(context, source)?;
     let mut findings = Vec::new();
     let section = description.section.as_ref();
-    let plan = plan::make(description.tree.clone(), section, &mut findings);
+    let plan = plan::make(tree, section, &mut findings);
     context.report(&findings);
     let plan = plan.map_err(|error| CommandError::failed(alloc::format!("{error}")))?;
     // Before anything is loaded for it: a tree of 2 MiB can name thousands of files.
@@ -135,7 +135,7 @@ fn go(context: &mut Context, source: &Source, goal: Goal) -> CommandResult {
         tree: Draft::Made(tree),
         bootargs: None,
     };
-    let status = start::go(context, &request, goal)?;
+    let status = start::go(context, request, goal)?;
     if goal != Goal::Check
         && let Some(prepared) = &context.prepared
     {

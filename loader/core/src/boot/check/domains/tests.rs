@@ -68,7 +68,7 @@ fn a_ramdisk_for_a_dom0_that_has_no_kernel() {
         name: "rootfs".into(),
         region: region(0x4900_0000, 64),
     });
-    let prepared = prepare(&memory, ExceptionLevel::El2, &request).unwrap();
+    let prepared = prepare(&memory, ExceptionLevel::El2, request).unwrap();
     assert_eq!(
         sentences(&prepared.findings, Warning),
         ["dom0 has a ramdisk (rootfs) and no kernel: Xen will not start it"]
