@@ -214,10 +214,12 @@ pub(super) fn http(data: &[u8]) {
         client.ended(how, now);
     }
     if let Some(Ok(outcome)) = client.outcome() {
-        assert_eq!(
-            outcome.size,
-            file.0.len() as u64,
-            "the file has another size than is said"
+        // A file that is empty when it is asked for anew is not written at all.
+        assert!(
+            outcome.size == file.0.len() as u64 || (outcome.size == 0 && outcome.breaks > 0),
+            "the file has {} bytes, not {}",
+            file.0.len(),
+            outcome.size
         );
     }
 }
