@@ -28,6 +28,7 @@ sessions!(
     memory,
     misc,
     network,
+    pxe,
     setexpr,
     storage,
     system,

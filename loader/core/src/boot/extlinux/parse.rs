@@ -103,8 +103,7 @@ impl Parser {
                 Some(tenths) => self.menu.timeout = tenths,
                 None => self.skipped("timeout, which wants a number of tenths of a second", place),
             },
-            // A 0 takes nothing back of what another line asks for.
-            ("prompt", Some(flag)) => self.menu.prompt |= leading(flag).is_some_and(|flag| flag != 0),
+            ("prompt", Some(flag)) => self.menu.prompt = leading(flag).map_or(self.menu.prompt, |flag| flag != 0),
             ("say", text) => self.menu.note(text.unwrap_or_default().to_string()),
             ("include" | "default" | "ontimeout" | "timeout" | "prompt", None) => self.no_value(&key, place),
             (_, value) => return self.label_key(&key, value, place),

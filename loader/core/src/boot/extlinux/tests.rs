@@ -124,7 +124,9 @@ fn a_menu_with_a_line_about_itself_is_shown() {
         ("label a\nmenu label A", false),
         ("label a\nmenu title T", true),
         ("label a\nmenu hidden", false),
-        ("menu title T\nprompt 0", true),
+        ("menu title T\nprompt 0", false),
+        ("menu title T\nprompt x", true),
+        ("prompt 0\nmenu title T", true),
     ] {
         assert_eq!(menu(text).prompt, prompt, "{text}");
     }
