@@ -36,7 +36,7 @@ fn run(context: &mut Context, args: Args<'_>, kind: &str) -> CommandResult {
         return Err(CommandError::Usage);
     };
     let selector = Selector::parse(context, interface, Some(device))?;
-    let size = disk::with_files(context, &selector, kind, |files, _| Ok(files.open(path)?.size()))?;
+    let size = disk::with_files(context, &selector, kind, |files, _| Ok(files.size(path)?))?;
     context.env.set_hex("filesize", size);
     Ok(Status::Success)
 }

@@ -85,6 +85,14 @@ pub trait FileSystem {
     /// [`FsError`].
     fn open(&mut self, path: &str) -> Result<File, FsError>;
 
+    /// How many bytes a file has, for who does not want them.
+    ///
+    /// # Errors
+    /// [`FsError`].
+    fn size(&mut self, path: &str) -> Result<u64, FsError> {
+        Ok(self.open(path)?.size())
+    }
+
     /// Reads the bytes of `file`, which this file system opened and nobody has written since, from `offset` on until `bytes` is full.
     ///
     /// # Errors

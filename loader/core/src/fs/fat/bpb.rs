@@ -133,6 +133,11 @@ impl Geometry {
         cluster.checked_sub(2).is_some_and(|index| index < self.clusters)
     }
 
+    /// The number behind that of the last cluster.
+    pub(super) fn end(&self) -> u32 {
+        self.clusters.saturating_add(2)
+    }
+
     /// First block of a cluster, if there is one of that number.
     pub(super) fn block_of(&self, cluster: u32) -> Option<u64> {
         let index = cluster.checked_sub(2).filter(|index| *index < self.clusters)?;

@@ -167,6 +167,14 @@ impl<'a> Fat<'a> {
         Ok(Target::Directory(place, entered))
     }
 
+    fn file(&mut self, path: &str) -> Result<Found, FsError> {
+        match self.walk(path)? {
+            Target::File(_, found) => Ok(found),
+            Target::Directory(..) => Err(FsError::IsDirectory(path.into())),
+            Target::Missing(..) => Err(FsError::NotFound(path.into())),
+        }
+    }
+
     fn open_found(&mut self, path: &str, found: &Found) -> Result<File, FsError> {
         let size = u64::from(found.size);
         let pieces = self.disk.pieces(found.cluster, size, path)?;
@@ -214,11 +222,13 @@ impl FileSystem for Fat<'_> {
     }
 
     fn open(&mut self, path: &str) -> Result<File, FsError> {
-        match self.walk(path)? {
-            Target::File(_, found) => self.open_found(path, &found),
-            Target::Directory(..) => Err(FsError::IsDirectory(path.into())),
-            Target::Missing(..) => Err(FsError::NotFound(path.into())),
-        }
+        let found = self.file(path)?;
+        self.open_found(path, &found)
+    }
+
+    /// It is in the directory: nothing of the table is read for it.
+    fn size(&mut self, path: &str) -> Result<u64, FsError> {
+        Ok(u64::from(self.file(path)?.size))
     }
 
     fn read(&mut self, file: &File, offset: u64, bytes: &mut [u8]) -> Result<(), FsError> {
