@@ -80,6 +80,11 @@ impl Guests {
         self.cache.join("host/u-boot-rpi.bin")
     }
 
+    /// A U-Boot for the virt machine that reads cards, which Debian's does not; `scripts/setup bench` builds it.
+    pub fn u_boot_cards(&self) -> PathBuf {
+        self.cache.join("host/u-boot-cards.bin")
+    }
+
     /// The TFTP server `atftpd`.
     pub fn atftpd(&self) -> PathBuf {
         self.cache.join("host/atftpd")

@@ -131,6 +131,14 @@ impl Session {
         })
     }
 
+    /// The processor's time in seconds that QEMU takes from a line's Enter to what the command says at its end; `None` if it fails.
+    pub(crate) fn processor_time(&mut self, line: &str, closing: &str) -> Result<Option<f64>> {
+        let before = processor_time(self.child.id())?;
+        let rate = self.rate_until(line, 0, closing)?;
+        let after = processor_time(self.child.id())?;
+        Ok(rate.map(|_| after - before))
+    }
+
     /// Waits for `text`.
     pub(crate) fn wait(&mut self, text: &[u8], patience: Duration) -> Result<()> {
         let deadline = Instant::now() + patience;
@@ -179,4 +187,17 @@ impl Drop for Session {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// What a process and its threads have had of the processors, in seconds (proc(5): fields 14 and 15 of `stat`, in ticks of 10 ms).
+fn processor_time(id: u32) -> Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let (_, fields) = stat.rsplit_once(") ").ok_or("/proc/ID/stat has no name")?;
+    let ticks: Vec<u32> = fields
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(str::parse)
+        .collect::<std::result::Result<_, _>>()?;
+    Ok(f64::from(ticks.iter().sum::<u32>()) / 100.0)
 }
