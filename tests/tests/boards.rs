@@ -1,7 +1,6 @@
 //! Boards in QEMU: from reset to the prompt, RAM as it is, a reset that comes back, and a card.
 
 use std::fs;
-use std::process::Command;
 use std::time::Duration;
 
 use qemu::boots::Kernel;
@@ -126,53 +125,6 @@ fn a_board_without_a_tree_says_so() {
         .unwrap();
     let report = console.expect("please reset the board", RESET).unwrap();
     assert!(report.contains("no device tree: x0 is 0x0"), "{report}");
-}
-
-/// What the maker's tools make is stood in for by our own: mkimage looks at the ELF headers only.
-#[test]
-fn a_boot_image_for_zynqmp_has_the_loader_behind_tf_a() {
-    let name = folder("board-zcu102-flash");
-    fs::create_dir_all(&name).unwrap();
-    let flash_image = || {
-        let mut command = Command::new("scripts/flash-image");
-        command.arg("zcu102").arg(&name);
-        command
-            .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-            .output()
-            .unwrap()
-    };
-    let files = ["fsbl.elf", "pmufw.elf", "bl31.elf"];
-    for file in files {
-        let _ = fs::remove_file(name.join(file));
-    }
-    let output = flash_image();
-    assert!(!output.status.success());
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        files.iter().all(|file| text.contains(&format!("{file} is missing"))),
-        "{text}"
-    );
-    for file in files {
-        fs::copy(built("zcu102", "slipway-load.elf"), name.join(file)).unwrap();
-    }
-    let output = flash_image();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        output.status.success(),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let parts: Vec<&str> = text
-        .lines()
-        .filter(|line| line.contains("Attributes : "))
-        .map(str::trim)
-        .collect();
-    assert_eq!(parts, ["Attributes : EL3 secure", "Attributes : EL2"], "{text}");
-    let image = text.lines().last().unwrap();
-    assert!(
-        image.ends_with("zcu102/flash/BOOT.BIN") && fs::metadata(image).unwrap().len() > 1 << 20,
-        "{text}"
-    );
 }
 
 /// People load to low RAM, and not over page 0.
