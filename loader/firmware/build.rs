@@ -103,6 +103,7 @@ fn early_console(console: &EarlyConsole) -> String {
     let module = match console.kind {
         UartKind::Pl011 => "pl011",
         UartKind::Cadence => "cadence",
+        UartKind::Imx => "imx",
         UartKind::MiniUart => "mini_uart",
     };
     let address = constant(

@@ -75,6 +75,8 @@ pub enum UartKind {
     Pl011,
     /// Cadence UART of Zynq and ZynqMP (AMD UG1085, chapter 21).
     Cadence,
+    /// The UART of NXP's i.MX chips (i.MX 8M Plus Reference Manual, chapter UART).
+    Imx,
     /// The Raspberry Pi's mini-UART (BCM2711 ARM Peripherals, section 2.2).
     MiniUart,
 }

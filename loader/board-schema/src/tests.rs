@@ -65,7 +65,9 @@ pub(crate) fn all_refused(cases: &[(String, usize, usize, &str)]) {
 #[test]
 fn the_early_console_is_a_uart_somewhere() {
     let with = |old, new| parse(Path::new("board.toml"), &VIRT.replace(old, new));
-    assert_eq!(with("pl011", "cadence").unwrap().early_console.kind, UartKind::Cadence);
+    for (name, kind) in [("cadence", UartKind::Cadence), ("imx", UartKind::Imx)] {
+        assert_eq!(with("pl011", name).unwrap().early_console.kind, kind);
+    }
     for (address, why) in [
         ("0", "0x0 is no place for registers"),
         ("0x900_0002", "0x9000002 is no place"),

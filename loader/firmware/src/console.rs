@@ -5,6 +5,7 @@ use alloc::rc::Rc;
 use core::ptr::NonNull;
 
 use devices::uart::cadence::{self, CadenceUart};
+use devices::uart::imx::{self, ImxUart};
 use devices::uart::ns16550::{self, Ns16550};
 use devices::uart::pl011::{PL011Registers, Pl011, UniqueMmioPointer};
 use devices::uart::{self, Kind};
@@ -36,6 +37,7 @@ fn open_node(tree: &Tree, node: NodeId, hardware: &Hardware) -> Option<Box<dyn C
     let clock = hardware.clock();
     Some(match kind {
         Kind::Cadence => Box::new(CadenceUart::new(registers(cadence::QUIET)?, clock)),
+        Kind::Imx => Box::new(ImxUart::new(registers(imx::QUIET)?, clock)),
         Kind::Ns16550 => {
             let layout = ns16550_layout(tree, node)?;
             Box::new(Ns16550::new(registers(layout.quiet())?, layout, clock))
@@ -53,6 +55,7 @@ fn early(clock: Rc<dyn Clock>) -> Box<dyn Console> {
         .unwrap_or_else(|| panic!("the early console's registers at {:#x} wrap around", board::EARLY_UART));
     match board::early_uart::KIND {
         Kind::Cadence => Box::new(CadenceUart::new(registers(region), clock)),
+        Kind::Imx => Box::new(ImxUart::new(registers(region), clock)),
         Kind::Ns16550 => Box::new(Ns16550::new(registers(region), ns16550::Layout::MINI_UART, clock)),
         Kind::Pl011 => pl011(region, None, clock),
     }

@@ -104,6 +104,37 @@ pub(crate) mod cadence {
     }
 }
 
+/// The UART of NXP's i.MX chips (i.MX 8M Plus Reference Manual, chapter UART), transmit only.
+#[allow(dead_code, reason = "a board has one kind of early console")]
+pub(crate) mod imx {
+    use super::Words;
+
+    /// What drives it once there is a heap.
+    pub(crate) const KIND: devices::uart::Kind = devices::uart::Kind::Imx;
+
+    const DATA: usize = 0x40; // UTXD
+    const CONTROL_1: usize = 0x80; // UCR1
+    const CONTROL_2: usize = 0x84; // UCR2
+    const TEST: usize = 0xb4; // UTS
+    const UART_ON: u32 = 1 << 0; // UCR1.UARTEN
+    const TRANSMITTER_ON: u32 = 1 << 2; // UCR2.TXEN
+    /// UCR2: 8 bits, no parity, 1 stop bit, RTS ignored, transmitter on, no reset.
+    const MODE_8N1: u32 = 0x4025;
+    const TRANSMIT_FULL: u32 = 1 << 4; // UTS.TXFULL
+
+    /// Sends one byte. Puts the UART on if it is off: the bus would answer with an error.
+    pub(crate) fn send(base: usize, byte: u8) {
+        let words = Words { base };
+        let on = words.read(CONTROL_1);
+        if on & UART_ON == 0 || words.read(CONTROL_2) & TRANSMITTER_ON == 0 {
+            words.write(CONTROL_1, on | UART_ON);
+            words.write(CONTROL_2, MODE_8N1);
+        }
+        let ready = |fill| fill & TRANSMIT_FULL == 0;
+        words.send((TEST, ready), DATA, byte);
+    }
+}
+
 /// The mini-UART of the Raspberry Pi (BCM2711 ARM Peripherals, section 2.2), transmit only: a 16550 with a word per register.
 #[allow(dead_code, reason = "a board has one kind of early console")]
 pub(crate) mod mini_uart {

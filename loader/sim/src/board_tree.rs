@@ -76,6 +76,7 @@ fn uart(tree: &mut Tree, board: &Board) -> Result<(), TreeError> {
     let compatible: &[&str] = match board.early_console.kind {
         UartKind::Pl011 => &["arm,pl011", "arm,primecell"],
         UartKind::Cadence => &["xlnx,zynqmp-uart", "cdns,uart-r1p12"],
+        UartKind::Imx => &["fsl,imx8mp-uart", "fsl,imx6q-uart"],
         UartKind::MiniUart => &["brcm,bcm2835-aux-uart"],
     };
     let address = board.early_console.address;
