@@ -124,6 +124,21 @@ pub const PROBES: &[Probe] = &[
         run: cfi_flash,
     },
     Probe {
+        compatible: "fsl,imx7d-usdhc",
+        sharing: Sharing::AsTreeSays,
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "fsl,imx8mm-usdhc",
+        sharing: Sharing::AsTreeSays,
+        run: sdhci_node,
+    },
+    Probe {
+        compatible: "fsl,imx8mp-usdhc",
+        sharing: Sharing::AsTreeSays,
+        run: sdhci_node,
+    },
+    Probe {
         compatible: "generic-sdhci",
         sharing: Sharing::AsTreeSays,
         run: sdhci_node,

@@ -5,7 +5,7 @@ use alloc::format;
 use hal::{NodeInfo, Platform};
 
 use super::super::slot::Slot;
-use super::capabilities::Quirks;
+use super::capabilities::{Kind, Quirks};
 use super::{Sdhci, SdhciError, registers, slot};
 use crate::pci::bar;
 use crate::pci::host::Endpoint;
@@ -18,6 +18,17 @@ const BROADCOM: Quirks = Quirks {
     slow_writes: true,
     no_dma: true,
     no_write_protect: true,
+    ..Quirks::NONE
+};
+
+/// NXP's uSDHC. Its clock comes from a root that the manual lets run at 400 MHz; what it was set to is up to a clock controller that this
+/// loader does not drive. Detector and write-protect switch are wired to GPIOs, if at all: its own pins for them are other devices' on the
+/// boards that there are.
+const USDHC: Quirks = Quirks {
+    kind: Kind::Usdhc,
+    base_hertz: Some(400_000_000),
+    no_write_protect: true,
+    no_detector: true,
     ..Quirks::NONE
 };
 
@@ -41,6 +52,9 @@ pub const COMPATIBLE: &[(&str, Quirks)] = &[
             ..BROADCOM
         },
     ),
+    ("fsl,imx7d-usdhc", USDHC),
+    ("fsl,imx8mm-usdhc", USDHC),
+    ("fsl,imx8mp-usdhc", USDHC),
     ("generic-sdhci", Quirks::NONE),
     ("xlnx,versal-8.9a", Quirks::NONE),
     ("xlnx,zynqmp-8.9a", Quirks::NONE),

@@ -2,11 +2,23 @@
 
 use super::super::host::Width;
 use super::registers::{self, Window, capability};
+use super::usdhc;
 use hal::NodeInfo;
+
+/// Whose register set a controller has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The standard's.
+    Standard,
+    /// That of NXP's uSDHC, which moved a good part of it.
+    Usdhc,
+}
 
 /// What is particular to a kind of controller, beyond the standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quirks {
+    /// Its registers.
+    pub kind: Kind,
     /// Its capabilities registers say nothing that helps: 3.3 V, high speed, and words one by one.
     pub no_capabilities: bool,
     /// The frequency of its clock in Hz that is taken if its node says none, whatever its capabilities say: the highest there is, so that
@@ -18,16 +30,20 @@ pub struct Quirks {
     pub no_dma: bool,
     /// No write-protect switch is wired to it.
     pub no_write_protect: bool,
+    /// No card detector is wired to it.
+    pub no_detector: bool,
 }
 
 impl Quirks {
     /// A controller by the book.
     pub const NONE: Self = Self {
+        kind: Kind::Standard,
         no_capabilities: false,
         base_hertz: None,
         slow_writes: false,
         no_dma: false,
         no_write_protect: false,
+        no_detector: false,
     };
 }
 
@@ -67,11 +83,7 @@ const UNKNOWN_HERTZ: u32 = 200_000_000;
 
 impl Capabilities {
     pub(super) fn read(window: &Window, node: &NodeInfo, quirks: Quirks) -> Self {
-        let [_, _, version, _] = window.read(registers::VERSION).to_le_bytes();
-        let word = match quirks.no_capabilities {
-            true => capability::HIGH_SPEED | capability::VOLTS_3_3,
-            false => window.read(registers::CAPABILITIES),
-        };
+        let (version, word) = version_and_word(window, quirks);
         let has = |bit| word & bit != 0;
         let slot = &node.mmc;
         let told = base_megahertz(version, word).and_then(|megahertz| megahertz.checked_mul(1_000_000));
@@ -99,6 +111,16 @@ impl Capabilities {
             mode,
             voltage: voltage(word),
         }
+    }
+}
+
+/// The version, and what its first capabilities register says.
+fn version_and_word(window: &Window, quirks: Quirks) -> (u8, u32) {
+    let [_, _, version, _] = window.read(registers::VERSION).to_le_bytes();
+    match quirks.kind {
+        Kind::Standard if quirks.no_capabilities => (version, capability::HIGH_SPEED | capability::VOLTS_3_3),
+        Kind::Standard => (version, window.read(registers::CAPABILITIES)),
+        Kind::Usdhc => (VERSION_3, usdhc::capabilities(window.read(registers::CAPABILITIES))),
     }
 }
 

@@ -7,6 +7,7 @@ use hal::flash::Meanwhile;
 use super::super::command::{Answer, Command, Response, index};
 use super::super::host::{Data, Fault};
 use super::Sdhci;
+use super::capabilities::Kind;
 use super::registers::{self, command, present, status};
 use crate::wait::{Poll, wait_working};
 
@@ -27,20 +28,36 @@ impl Sdhci {
             Some(data) => self.prepare(data)?,
             None => 0,
         };
-        self.window.write(registers::STATUS, status::OF_COMMANDS);
+        self.window.write(registers::STATUS, self.layout.of_commands());
         self.window.write(registers::ARGUMENT, command.argument);
-        let word = mode | word(command, data.is_some());
-        self.window.write(registers::COMMAND, word);
+        self.begin(mode, word(command, data.is_some()));
         match data {
             Some(data) => self.follow(command, data, meanwhile)?,
             None => {
                 self.wait_for(command, (status::COMMAND_DONE, COMMAND_LIMIT), meanwhile)?;
                 if command.answer == Answer::Busy {
-                    self.wait_for(command, (status::TRANSFER_DONE, COMMAND_LIMIT), meanwhile)?;
+                    self.wait_while_busy(command, meanwhile)?;
                 }
             }
         }
         Ok(self.response(command))
+    }
+
+    fn begin(&self, mode: u32, word: u32) {
+        match self.kind {
+            Kind::Standard => self.window.write(registers::COMMAND, mode | word),
+            Kind::Usdhc => self.begin_usdhc(mode, word),
+        }
+    }
+
+    /// Waits until the card has done what it answered to.
+    fn wait_while_busy(&self, command: Command, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
+        match self.kind {
+            Kind::Standard => self
+                .wait_for(command, (status::TRANSFER_DONE, COMMAND_LIMIT), meanwhile)
+                .map(drop),
+            Kind::Usdhc => self.watch_busy_line(command, COMMAND_LIMIT, meanwhile),
+        }
     }
 
     /// Follows a command's data to its end.
@@ -98,23 +115,35 @@ impl Sdhci {
         (wanted, limit): (u32, Duration),
         meanwhile: Meanwhile<'_>,
     ) -> Result<u32, Fault> {
-        let stop = wanted | status::ERROR | status::ERRORS | self.removal();
+        self.wait_until(command, (|bits| bits & wanted != 0, limit), meanwhile)
+    }
+
+    /// Waits until the status, or what else it looks at, is to the liking of the function, at most the limit that comes with it. Gives the
+    /// status.
+    pub(super) fn wait_until(
+        &self,
+        command: Command,
+        (wanted, limit): (impl Fn(u32) -> bool, Duration),
+        meanwhile: Meanwhile<'_>,
+    ) -> Result<u32, Fault> {
+        let errors = status::ERROR | self.layout.errors;
+        let stop = errors | self.removal();
         let mut bits = 0;
         let done = wait_working((self.clock.as_ref(), Poll::Register), limit, meanwhile, || {
             bits = self.window.read(registers::STATUS);
-            bits & stop != 0
+            bits & stop != 0 || wanted(bits)
         });
         if bits & self.removal() != 0 {
             return Err(Fault::Absent);
         }
-        if bits & (status::ERROR | status::ERRORS) != 0 {
+        if bits & errors != 0 {
             return Err(self.fault(command, bits));
         }
         done.then_some(bits).ok_or(Fault::Stuck(command.number()))
     }
 
     /// The bit that says that the card was taken out since the controller was powered up: it stays until then.
-    fn removal(&self) -> u32 {
+    pub(super) fn removal(&self) -> u32 {
         if self.detector.works { status::REMOVED } else { 0 }
     }
 
@@ -133,10 +162,10 @@ impl Sdhci {
         if has(status::AUTO_STOP) {
             return Fault::NoAnswer(u32::from(index::STOP));
         }
-        if has(status::ADMA) {
+        if has(self.layout.dma_error) {
             return Fault::Controller(self.window.read(registers::ADMA_ERROR) & 0xff | status::ADMA);
         }
-        Fault::Controller(bits & status::ERRORS)
+        Fault::Controller(bits & self.layout.errors)
     }
 }
 

@@ -11,6 +11,7 @@ mod capabilities;
 mod command;
 pub(super) mod registers;
 mod transfer;
+pub(super) mod usdhc;
 
 use alloc::boxed::Box;
 use alloc::rc::Rc;
@@ -20,7 +21,7 @@ use hal::flash::Meanwhile;
 use hal::{Clock, NodeInfo, PhysAddr, Platform, Region};
 
 pub use attach::{COMPATIBLE, PCI_ID, open_node, open_pci, quirks};
-pub use capabilities::Quirks;
+pub use capabilities::{Kind, Quirks};
 
 use super::command::{Command, Response};
 use super::host::{Abilities, Bus, Data, Fault, Host, IDENTIFICATION, Width, pause};
@@ -30,7 +31,7 @@ use crate::registers::RegistersError;
 use crate::wait::{Poll, wait_until, wait_working};
 use adma::Table;
 use capabilities::{Capabilities, Mode, VERSION_3};
-use registers::{Window, clock, control, present, status};
+use registers::{Layout, Window, clock, control, present};
 
 /// How long a reset may take. HC 3.2.1 sets no limit; Linux gives 100 ms.
 const RESET_LIMIT: Duration = Duration::from_millis(100);
@@ -71,6 +72,8 @@ struct Detector {
 
 /// A controller that was found.
 struct Sdhci {
+    kind: Kind,
+    layout: &'static Layout,
     window: Window,
     clock: Rc<dyn Clock>,
     capabilities: Capabilities,
@@ -110,12 +113,17 @@ impl Sdhci {
         }
         let slot = &node.mmc;
         let controller = Self {
+            kind: quirks.kind,
+            layout: match quirks.kind {
+                Kind::Standard => &Layout::STANDARD,
+                Kind::Usdhc => &usdhc::LAYOUT,
+            },
             window,
             clock: platform.clock(),
             capabilities,
             table,
             detector: Detector {
-                works: !slot.non_removable && !slot.broken_cd,
+                works: !slot.non_removable && !slot.broken_cd && !quirks.no_detector,
                 inverted: slot.cd_inverted,
             },
             write_protect: (!slot.disable_wp && !quirks.no_write_protect && !slot.non_removable)
@@ -141,7 +149,11 @@ impl Sdhci {
     fn reset(&self, part: u32) -> bool {
         self.window.change(registers::CLOCK, part, part);
         let done = || self.window.read(registers::CLOCK) & part == 0;
-        wait_until(self.clock.as_ref(), RESET_LIMIT, done)
+        let done = wait_until(self.clock.as_ref(), RESET_LIMIT, done);
+        if self.kind == Kind::Usdhc && part == clock::RESET_ALL {
+            self.clear_what_a_reset_leaves();
+        }
+        done
     }
 
     /// Ends whatever command there is, and says whether the controller takes the next one (HC 3.10.1). The two parts one after the other:
@@ -155,6 +167,17 @@ impl Sdhci {
         // That takes power and clock from the card: it is not the one any more that was told of this bus.
         self.powered = false;
         self.reset(clock::RESET_ALL)
+    }
+
+    /// Takes the card's power away and gives it back.
+    fn cycle_power(&self, meanwhile: Meanwhile<'_>) {
+        self.window.change(registers::CONTROL, control::POWER_MASK, 0);
+        pause(self.clock.as_ref(), POWER_OFF, meanwhile);
+        let voltage = self.capabilities.voltage;
+        // The voltage first, then the power: the specification has it in two steps (HC 3.3).
+        self.window.change(registers::CONTROL, control::POWER_MASK, voltage);
+        let on = voltage | control::POWER_ON;
+        self.window.change(registers::CONTROL, control::POWER_MASK, on);
     }
 
     /// The divider for at most `hertz`, as its register has it (HC 2.2.14).
@@ -176,6 +199,9 @@ impl Sdhci {
     /// Sets the card clock to at most `hertz` (HC 3.2.2).
     fn set_clock(&self, hertz: u32) -> Result<(), Fault> {
         let hertz = hertz.min(self.capabilities.hertz);
+        if self.kind == Kind::Usdhc {
+            return self.set_usdhc_clock(hertz);
+        }
         let pause = self.pause(hertz);
         if !pause.is_zero() {
             self.window.pause_after_writes(pause);
@@ -241,19 +267,18 @@ impl Host for Sdhci {
         if !self.reset(clock::RESET_ALL) {
             return Err(Fault::Unusable("the slot's controller does not come out of its reset"));
         }
-        self.window.change(registers::CONTROL, control::POWER_MASK, 0);
-        pause(self.clock.as_ref(), POWER_OFF, meanwhile);
-        let voltage = self.capabilities.voltage;
-        // The voltage first, then the power: the specification has it in two steps (HC 3.3).
-        self.window.change(registers::CONTROL, control::POWER_MASK, voltage);
-        let on = voltage | control::POWER_ON;
-        self.window.change(registers::CONTROL, control::POWER_MASK, on);
+        // The uSDHC switches no power: regulators do, which stay as they are.
+        if self.kind == Kind::Standard {
+            self.cycle_power(meanwhile);
+        }
         self.powered = true;
-        let removal = if self.detector.works { status::REMOVED } else { 0 };
         self.window.write(registers::SIGNAL_ENABLE, 0);
         self.window
-            .write(registers::STATUS_ENABLE, status::OF_COMMANDS | removal);
+            .write(registers::STATUS_ENABLE, self.layout.of_commands() | self.removal());
         self.set_bus(IDENTIFICATION)?;
+        if self.kind == Kind::Usdhc {
+            self.wake_card(meanwhile)?;
+        }
         pause(self.clock.as_ref(), POWER_RISE, meanwhile);
         // The reset made the detector forget the card: for a while that looks as if it had been taken out.
         if !wait_working((self.clock.as_ref(), Poll::Register), DETECT_LIMIT, meanwhile, || {
@@ -266,13 +291,14 @@ impl Host for Sdhci {
     }
 
     fn set_bus(&mut self, bus: Bus) -> Result<(), Fault> {
+        let layout = self.layout;
         let width = match bus.width {
             Width::One => 0,
-            Width::Four => control::FOUR_LINES,
-            Width::Eight => control::EIGHT_LINES,
+            Width::Four => layout.four_lines,
+            Width::Eight => layout.eight_lines,
         };
-        let speed = if bus.high_speed { control::HIGH_SPEED } else { 0 };
-        let mask = control::FOUR_LINES | control::EIGHT_LINES | control::HIGH_SPEED;
+        let speed = if bus.high_speed { layout.high_speed } else { 0 };
+        let mask = layout.four_lines | layout.eight_lines | layout.high_speed;
         self.window.change(registers::CONTROL, mask, width | speed);
         self.set_clock(bus.hertz)
     }
@@ -306,8 +332,12 @@ impl Host for Sdhci {
             self.running = false;
             // There is nobody left to tell. A reset stops clock, power and DMA; detaching stops a function that does not reset.
             let _ = self.reset(clock::RESET_ALL);
-            self.window
-                .change(registers::CLOCK, clock::CARD_ON | clock::INTERNAL_ON, 0);
+            match self.kind {
+                Kind::Standard => self
+                    .window
+                    .change(registers::CLOCK, clock::CARD_ON | clock::INTERNAL_ON, 0),
+                Kind::Usdhc => self.stop_clock(),
+            }
             if let Some(function) = &self.function {
                 function.disable();
             }

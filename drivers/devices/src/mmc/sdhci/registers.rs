@@ -66,6 +66,9 @@ pub(in crate::mmc) mod command {
 pub(in crate::mmc) mod present {
     pub(crate) const COMMAND_BUSY: u32 = 1 << 0;
     pub(crate) const DATA_BUSY: u32 = 1 << 1;
+    /// The buffer takes a block; it has one.
+    pub(crate) const BUFFER_TAKES: u32 = 1 << 10;
+    pub(crate) const BUFFER_HAS: u32 = 1 << 11;
     pub(crate) const INSERTED: u32 = 1 << 16;
     pub(crate) const STABLE: u32 = 1 << 17;
     pub(crate) const WRITE_ENABLED: u32 = 1 << 19;
@@ -118,8 +121,6 @@ pub(in crate::mmc) mod status {
     pub(crate) const AUTO_STOP: u32 = 1 << 24;
     pub(crate) const ADMA: u32 = 1 << 25;
     pub(crate) const ERRORS: u32 = 0x03ff_0000;
-    /// All that a command or its data can come to.
-    pub(crate) const OF_COMMANDS: u32 = COMMAND_DONE | TRANSFER_DONE | DMA_BOUNDARY | WRITE_READY | READ_READY | ERRORS;
 }
 
 /// Bits of the two words at [`CAPABILITIES`].
@@ -133,6 +134,42 @@ pub(in crate::mmc) mod capability {
     pub(crate) const VOLTS_1_8: u32 = 1 << 26;
     /// For controllers of version 3 and later, unless they were told to be of version 4.
     pub(crate) const WIDE_ADDRESSES: u32 = 1 << 28;
+}
+
+/// Bits that not every controller has at the standard's place, or at all: those are 0.
+pub(super) struct Layout {
+    /// Of the word at [`CONTROL`].
+    pub(super) four_lines: u32,
+    pub(super) eight_lines: u32,
+    pub(super) high_speed: u32,
+    pub(super) dma_mask: u32,
+    pub(super) adma2_32: u32,
+    pub(super) adma2_64: u32,
+    /// Of the word at [`BLOCK`]: SDMA stops where addresses are multiples of 512 KiB.
+    pub(super) sdma_boundary: u32,
+    /// Of [`STATUS`]: all errors, and the one of ADMA among them.
+    pub(super) errors: u32,
+    pub(super) dma_error: u32,
+}
+
+impl Layout {
+    pub(super) const STANDARD: Self = Self {
+        four_lines: control::FOUR_LINES,
+        eight_lines: control::EIGHT_LINES,
+        high_speed: control::HIGH_SPEED,
+        dma_mask: control::DMA_MASK,
+        adma2_32: control::ADMA2_32,
+        adma2_64: control::ADMA2_64,
+        sdma_boundary: 7 << 12,
+        errors: status::ERRORS,
+        dma_error: status::ADMA,
+    };
+
+    /// All that a command or its data can come to.
+    pub(super) const fn of_commands(&self) -> u32 {
+        use status::{COMMAND_DONE, DMA_BOUNDARY, READ_READY, TRANSFER_DONE, WRITE_READY};
+        COMMAND_DONE | TRANSFER_DONE | DMA_BOUNDARY | WRITE_READY | READ_READY | self.errors
+    }
 }
 
 /// The register window of one controller.

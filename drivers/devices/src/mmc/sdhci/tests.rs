@@ -21,6 +21,7 @@ mod faults;
 mod noise;
 mod slot;
 mod transfers;
+mod usdhc;
 
 const BASE: u64 = 0xff17_0000;
 /// A little over 2 MiB of a card: more than two commands' worth.

@@ -9,8 +9,8 @@ use hal::flash::Meanwhile;
 use super::super::command::Command;
 use super::super::host::{Data, Fault};
 use super::Sdhci;
-use super::capabilities::Mode;
-use super::registers::{self, command, control, status};
+use super::capabilities::{Kind, Mode};
+use super::registers::{self, command, status};
 
 /// How long the data of a command may take in all: 1 MiB at 100 KiB/s.
 const DATA_LIMIT: Duration = Duration::from_secs(10);
@@ -18,7 +18,6 @@ const DATA_LIMIT: Duration = Duration::from_secs(10);
 const BLOCK_LIMIT: Duration = Duration::from_secs(3);
 /// The boundaries at which SDMA stops, the widest apart: 512 KiB (HC 2.2.2).
 const SDMA_BOUNDARY: u64 = 512 << 10;
-const SDMA_BOUNDARY_CODE: u32 = 7 << 12;
 
 impl Sdhci {
     /// Sets the controller up for data. Gives the lower half of the word that begins the command (HC 2.2.5).
@@ -40,8 +39,12 @@ impl Sdhci {
             }
             Data::Read(_) | Data::Write(_) => 0,
         };
+        if self.kind == Kind::Usdhc {
+            self.prepare_usdhc(size, dma != 0);
+        }
+        let boundary = self.layout.sdma_boundary;
         self.window
-            .write(registers::BLOCK, size | SDMA_BOUNDARY_CODE | u32::from(blocks) << 16);
+            .write(registers::BLOCK, size | boundary | u32::from(blocks) << 16);
         let direction = if data.is_read() { command::READ } else { 0 };
         let several = match blocks {
             1 => 0,
@@ -54,7 +57,7 @@ impl Sdhci {
         match self.capabilities.mode {
             Mode::Words => return Err(Fault::Memory),
             Mode::Sdma => {
-                self.window.change(registers::CONTROL, control::DMA_MASK, 0);
+                self.window.change(registers::CONTROL, self.layout.dma_mask, 0);
                 self.window.write(registers::SDMA_ADDRESS, address.halves().0);
             }
             Mode::Adma2 { wide } => {
@@ -62,8 +65,12 @@ impl Sdhci {
                 let wide = wide && table.needs_wide(address, len);
                 table.describe(address, len, wide).ok_or(Fault::Memory)?;
                 let (low, high) = table.address().halves();
-                let select = if wide { control::ADMA2_64 } else { control::ADMA2_32 };
-                self.window.change(registers::CONTROL, control::DMA_MASK, select);
+                let select = if wide {
+                    self.layout.adma2_64
+                } else {
+                    self.layout.adma2_32
+                };
+                self.window.change(registers::CONTROL, self.layout.dma_mask, select);
                 self.window.write(registers::ADMA_ADDRESS, low);
                 if wide {
                     self.window.write(registers::ADMA_ADDRESS.saturating_add(4), high);
@@ -106,10 +113,18 @@ impl Sdhci {
         Err(Fault::Controller(status::DMA_BOUNDARY))
     }
 
+    /// Waits until the buffer has a block, or room for one.
+    fn wait_for_buffer(&self, command: Command, ready: u32, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
+        match self.kind {
+            Kind::Standard => self.wait_for(command, (ready, BLOCK_LIMIT), meanwhile).map(drop),
+            Kind::Usdhc => self.watch_buffer(command, (ready, BLOCK_LIMIT), meanwhile),
+        }
+    }
+
     /// Reads the data word by word.
     pub(super) fn read_words(&self, command: Command, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
         for (index, block) in bytes.chunks_mut(BLOCK_SIZE).enumerate() {
-            self.wait_for(command, (status::READ_READY, BLOCK_LIMIT), meanwhile)?;
+            self.wait_for_buffer(command, status::READ_READY, meanwhile)?;
             turn(index, meanwhile);
             // Before the data: its last word makes the controller fetch the next block, which says the same.
             self.window.write(registers::STATUS, status::READ_READY);
@@ -125,7 +140,7 @@ impl Sdhci {
     /// Writes the data word by word.
     pub(super) fn write_words(&self, command: Command, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
         for (index, block) in bytes.chunks(BLOCK_SIZE).enumerate() {
-            self.wait_for(command, (status::WRITE_READY, BLOCK_LIMIT), meanwhile)?;
+            self.wait_for_buffer(command, status::WRITE_READY, meanwhile)?;
             turn(index, meanwhile);
             self.window.write(registers::STATUS, status::WRITE_READY);
             for word in block.chunks(4) {
