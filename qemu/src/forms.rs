@@ -125,6 +125,21 @@ fn config(folder: &Path) -> Result<Boot, Error> {
     Ok(files.boot(Vec::new(), "xen boot tftp"))
 }
 
+/// A `xen.cfg` with dom0 alone for a board whose UART Xen has no driver for: it is dom0's, as `console` of its kernel.
+/// The small kernel lacks drivers of such a board, and with `fw_devlink` would wait for them.
+///
+/// # Errors
+/// As [`boot`].
+pub fn dom0_with_uart(folder: &Path, console: &str) -> Result<Boot, Error> {
+    let files = Files::new(folder, &["dom0"])?;
+    let text = format!(
+        "options=dom0_mem=256M bootscrub=0\n\
+         kernel=Image.gz console={console} fw_devlink=off rdinit=/init guest=dom0\nramdisk=dom0.cpio.gz\n"
+    );
+    files.text("xen.cfg", &text)?;
+    Ok(files.boot(Vec::new(), "xen boot mmc 1:1"))
+}
+
 /// A `xen.cfg` with one domain for a board whose UART has that path or alias, and its files.
 ///
 /// # Errors

@@ -100,6 +100,8 @@ enum CardSlot {
     Pci,
     /// On the board, QEMU's SD interface of this number.
     Index(u32),
+    /// On the board, QEMU's SD bus of this number, where each slot is a bus.
+    SdBus(u32),
     /// On the board, the bus at this path, which QEMU connects to no interface.
     Bus(String),
 }
@@ -131,6 +133,9 @@ struct Description {
     /// RAM as QEMU's `-m` takes it.
     memory: String,
     smp: u32,
+    /// Whether a kernel is handed the tree that is built into it, whose RAM QEMU corrects: it makes no tree for the machine itself.
+    #[serde(default)]
+    hand_over_tree: bool,
     /// Version of the interrupt controller, where there is a choice.
     gic: Option<u32>,
     nic: NicModel,
@@ -300,7 +305,13 @@ impl Machine {
         arguments.extend(["-display", "none", "-audio", "none"].map(Into::into));
         match &self.firmware {
             Some(Firmware::Bios(path)) => arguments.extend(["-bios".into(), path.into()]),
-            Some(Firmware::Kernel(path)) => arguments.extend(["-kernel".into(), path.into()]),
+            Some(Firmware::Kernel(path)) => {
+                arguments.extend(["-kernel".into(), path.into()]);
+                if description.hand_over_tree {
+                    // Where scripts/build puts it.
+                    arguments.extend(["-dtb".into(), path.with_file_name("built-in.dtb").into()]);
+                }
+            }
             Some(Firmware::Loader(path, address)) => {
                 let loader = format!("loader,file={},addr={address:#x},force-raw=on,cpu-num=0", escaped(path));
                 arguments.extend(["-device".into(), loader.into()]);
@@ -349,6 +360,7 @@ impl Machine {
                     (none, vec!["sdhci-pci".into(), format!("sd-card,drive=drive{number}")])
                 }
                 (Drive::Card, CardSlot::Index(index)) => (format!("sd,index={index}"), Vec::new()),
+                (Drive::Card, CardSlot::SdBus(bus)) => (format!("sd,bus={bus}"), Vec::new()),
                 (Drive::Card, CardSlot::Bus(bus)) => (none, vec![format!("sd-card,drive=drive{number},bus={bus}")]),
             };
             let drive = format!("if={interface},format=raw,file={}", escaped(image));
@@ -546,6 +558,11 @@ mod tests {
             "-machine raspi4b -m 2G -smp 4 -display none -audio none -kernel f,.bin \
              -drive if=none,id=drive0,format=raw,file=sd.img -device sd-card,drive=drive0,bus=/generic-sdhci/sd-bus \
              -nic none -serial null"
+        );
+        assert_eq!(
+            board("imx8mp-evk"),
+            "-machine imx8mp-evk -m 6G -smp 4 -display none -audio none -kernel f,.bin -dtb built-in.dtb \
+             -drive if=sd,bus=1,format=raw,file=sd.img -nic none -serial null"
         );
     }
 

@@ -21,7 +21,7 @@ fn boards() -> Vec<(PathBuf, Folder)> {
             (path, folder)
         })
         .collect();
-    assert!(boards.len() >= 4, "{} boards", boards.len());
+    assert!(boards.len() >= 5, "{} boards", boards.len());
     boards
 }
 
