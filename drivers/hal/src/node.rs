@@ -68,8 +68,43 @@ pub struct Ethernet {
     pub mac: Option<MacAddr>,
     /// The address of the PHY that `phy-handle` leads to, on the management bus.
     pub phy: Option<u32>,
+    /// `phy-mode`, or `phy-connection-type` as it was called: the pins between controller and PHY.
+    pub phy_mode: Option<PhyMode>,
     /// `fixed-link`: there is no PHY, but a wire to a switch or another chip.
     pub fixed_link: Option<FixedLink>,
+}
+
+/// Pins between controller and PHY (Linux `ethernet-controller.yaml`, `phy-mode`): those that have a driver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PhyMode {
+    /// `mii`.
+    Mii,
+    /// `rmii`.
+    Rmii,
+    /// `rgmii`: what the clocks have to be delayed, the board's traces delay.
+    Rgmii,
+    /// `rgmii-id`: the PHY delays both clocks.
+    RgmiiId,
+    /// `rgmii-rxid`: the PHY delays the receive clock.
+    RgmiiRxId,
+    /// `rgmii-txid`: the PHY delays the transmit clock.
+    RgmiiTxId,
+}
+
+impl PhyMode {
+    /// The mode that a tree calls `name`; `None` for others, and for names that say nothing.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "mii" => Self::Mii,
+            "rmii" => Self::Rmii,
+            "rgmii" => Self::Rgmii,
+            "rgmii-id" => Self::RgmiiId,
+            "rgmii-rxid" => Self::RgmiiRxId,
+            "rgmii-txid" => Self::RgmiiTxId,
+            _ => return None,
+        })
+    }
 }
 
 /// A link that is always up, as it is (Linux `ethernet-controller.yaml`, `fixed-link`).

@@ -8,8 +8,8 @@
 //! buffers lie in memory. A device that finds no buffer drops frames and goes on. Broadcasts come in and what is sent to our address, by exact
 //! filters; multicasts do not.
 //!
-//! On the BCM2711 the pins are set as all of its boards have them: a PHY on RGMII that delays the receive clock, while the controller delays
-//! the transmit clock (`phy-mode = "rgmii-rxid"`). On other chips pins and delays stay as the firmware before us set them, as do the
+//! On the BCM2711 the pins are set to RGMII, with the controller's delay of the transmit clock as `phy-mode` wants it: all of its boards have a
+//! PHY that delays the receive clock, while the controller delays the transmit clock (`rgmii-rxid`). On other chips pins and delays stay as the firmware before us set them, as do the
 //! clocks and the PHY's own delays everywhere.
 
 mod hardware;
@@ -105,7 +105,7 @@ impl Genet {
             running: true,
         };
         if node.compatible.iter().any(|name| name == BCM2711) {
-            set_pins(device.registers.as_ref());
+            set_pins(device.registers.as_ref(), node.ethernet.phy_mode);
         }
         let (wire, link) = device.management().attach(&node.ethernet);
         device.wire = wire;

@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
 
-use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace};
+use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode};
 use hal::{MacAddr, NodeInfo, PhysAddr, Region};
 
 use super::{NodeId, Tree, number};
@@ -103,9 +103,11 @@ impl Tree {
             };
             self.u32(self.find_phandle(handle)?, "reg")
         };
+        let mode = || self.str(id, "phy-mode").or_else(|| self.str(id, "phy-connection-type"));
         Ethernet {
             mac: mac("mac-address").or_else(|| mac("local-mac-address")),
             phy: phy(),
+            phy_mode: mode().and_then(PhyMode::named),
             fixed_link: self.fixed_link(id),
         }
     }
@@ -195,7 +197,7 @@ impl Tree {
 mod tests {
     use alloc::vec;
 
-    use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace};
+    use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode};
     use hal::{MacAddr, PhysAddr, Region};
 
     use crate::devicetree::{NodeId, Tree};
@@ -280,6 +282,40 @@ mod tests {
             full_duplex: true,
         };
         assert_eq!(tree.device(mac).ethernet.fixed_link, Some(expected));
+    }
+
+    #[test]
+    fn the_pins_to_a_phy_are_known_by_their_name() {
+        let mut tree = Tree::new();
+        let mac = tree.add(tree.root(), "ethernet@fd580000").unwrap();
+        let names = [
+            ("mii", Some(PhyMode::Mii)),
+            ("rmii", Some(PhyMode::Rmii)),
+            ("rgmii", Some(PhyMode::Rgmii)),
+            ("rgmii-id", Some(PhyMode::RgmiiId)),
+            ("rgmii-rxid", Some(PhyMode::RgmiiRxId)),
+            ("rgmii-txid", Some(PhyMode::RgmiiTxId)),
+            ("sgmii", None),
+            ("rgmii-", None),
+            ("", None),
+        ];
+        for (name, mode) in names {
+            tree.set_strings(mac, "phy-connection-type", &[name]).unwrap();
+            assert_eq!(tree.device(mac).ethernet.phy_mode, mode, "{name}");
+        }
+        tree.set_strings(mac, "phy-connection-type", &["rmii"]).unwrap();
+        tree.set_strings(mac, "phy-mode", &["rgmii-id"]).unwrap();
+        assert_eq!(
+            tree.device(mac).ethernet.phy_mode,
+            Some(PhyMode::RgmiiId),
+            "today's name"
+        );
+        tree.set(mac, "phy-mode", &[0xff, 0]).unwrap();
+        assert_eq!(
+            tree.device(mac).ethernet.phy_mode,
+            Some(PhyMode::Rmii),
+            "what is no text says nothing"
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn wired() -> Ethernet {
     Ethernet {
         mac: Some(MacAddr(MAC)),
         phy: Some(12),
-        fixed_link: None,
+        ..Ethernet::default()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use hal::node::PhyMode;
 use hal::{Clock, MacAddr, Registers};
 
 use super::GenetError;
@@ -93,11 +94,22 @@ pub(super) fn set_format(registers: &dyn Registers) {
     registers.write32(registers::TRANSMIT_BUFFER_SIZE, 1);
 }
 
-/// Sets the pins to RGMII in the mode `rgmii-rxid`, in which the PHY delays the receive clock and the controller the transmit clock.
-pub(super) fn set_pins(registers: &dyn Registers) {
+/// Sets the pins to RGMII. The controller delays the transmit clock, unless the tree says that the board delays both clocks (the drivers of
+/// Linux, FreeBSD, NetBSD and EDK2 agree: `rgmii`, and no other mode). A tree that says nothing is taken to mean `rgmii-rxid`, as the
+/// BCM2711's boards have it.
+pub(super) fn set_pins(registers: &dyn Registers, mode: Option<PhyMode>) {
     registers.write32(registers::PORT, registers::port::EXTERNAL_GIGABIT);
+    let delay = if mode == Some(PhyMode::Rgmii) {
+        rgmii::NO_DELAY
+    } else {
+        0
+    };
     let clear = rgmii::NO_DELAY | rgmii::NO_OOB;
-    change(registers, registers::RGMII, (clear, rgmii::LINK | rgmii::ENABLE));
+    change(
+        registers,
+        registers::RGMII,
+        (clear, rgmii::LINK | rgmii::ENABLE | delay),
+    );
 }
 
 /// The address that the firmware before us set, if there is one. A device in reset must not be asked.

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use hal::fakes::{BusMemory, FakePlatform, ManualClock};
 use hal::net::TransmitError;
-use hal::node::{Ethernet, FixedLink};
+use hal::node::{Ethernet, FixedLink, PhyMode};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::Model;
@@ -34,7 +34,7 @@ fn wired() -> Ethernet {
     Ethernet {
         mac: Some(MacAddr(MAC)),
         phy: Some(1),
-        fixed_link: None,
+        ..Ethernet::default()
     }
 }
 
@@ -257,6 +257,26 @@ fn pins_are_set_on_the_chip_that_is_known_and_left_alone_elsewhere() {
         ..known
     };
     assert_eq!(pins(&other), (0x10, 0x0001_0021));
+}
+
+/// What a firmware before us had set does not matter.
+#[test]
+fn the_controller_delays_its_clock_unless_the_board_does() {
+    let cases = [
+        (Some(PhyMode::Rgmii), 0x0001_0051),
+        (Some(PhyMode::RgmiiId), 0x51),
+        (Some(PhyMode::RgmiiRxId), 0x51),
+        (Some(PhyMode::RgmiiTxId), 0x51),
+        (None, 0x51),
+    ];
+    for (phy_mode, expected) in cases {
+        for found in [1, 0x0001_0021] {
+            let ethernet = Ethernet { phy_mode, ..wired() };
+            let machine = machine(&node(ethernet), |model| model.set(0x08c, found));
+            drop(machine.genet.unwrap());
+            assert_eq!(machine.model.word(0x08c), expected, "{phy_mode:?} {found:#x}");
+        }
+    }
 }
 
 /// An operating system before us may have wanted more before each frame.
