@@ -13,6 +13,7 @@ use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform};
 use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
 use crate::mmc::sdhci::{self, SdhciError};
+use crate::net::fec::{Fec, FecError};
 use crate::net::gem::{Gem, GemError};
 use crate::net::genet::{Genet, GenetError};
 use crate::net::virtio_net::VirtioNet;
@@ -124,6 +125,11 @@ pub const PROBES: &[Probe] = &[
         run: cfi_flash,
     },
     Probe {
+        compatible: "fsl,imx6sx-fec",
+        sharing: Sharing::AsTreeSays,
+        run: fec_node,
+    },
+    Probe {
         compatible: "fsl,imx7d-usdhc",
         sharing: Sharing::AsTreeSays,
         run: sdhci_node,
@@ -134,9 +140,19 @@ pub const PROBES: &[Probe] = &[
         run: sdhci_node,
     },
     Probe {
+        compatible: "fsl,imx8mp-fec",
+        sharing: Sharing::AsTreeSays,
+        run: fec_node,
+    },
+    Probe {
         compatible: "fsl,imx8mp-usdhc",
         sharing: Sharing::AsTreeSays,
         run: sdhci_node,
+    },
+    Probe {
+        compatible: "fsl,imx8mq-fec",
+        sharing: Sharing::AsTreeSays,
+        run: fec_node,
     },
     Probe {
         compatible: "generic-sdhci",
@@ -223,6 +239,9 @@ pub enum ProbeError {
     /// A NOR flash.
     #[error(transparent)]
     Cfi(#[from] CfiError),
+    /// An Ethernet controller of NXP's.
+    #[error(transparent)]
+    Fec(#[from] FecError),
     /// An Ethernet controller.
     #[error(transparent)]
     Gem(#[from] GemError),
@@ -326,6 +345,11 @@ fn virtio_pci_net(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Plat
 fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
     let transport = PciTransport::open(endpoint, platform)?;
     devices.add_virtio_blk(Box::new(transport), platform)
+}
+
+fn fec_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
+    devices.networks.push(Box::new(Fec::start(node, platform)?));
+    Ok(())
 }
 
 fn gem_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {

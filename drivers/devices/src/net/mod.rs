@@ -3,6 +3,7 @@
 mod address;
 #[cfg(test)]
 mod bench;
+pub mod fec;
 pub mod gem;
 pub mod genet;
 mod phy;

@@ -358,6 +358,8 @@ fn who_shares_memory_that_is_not_cached() {
         ("cdns,zynqmp-gem", true, false),
         ("brcm,bcm2711-genet-v5", false, true),
         ("brcm,genet-v5", true, false),
+        ("fsl,imx8mp-fec", false, true),
+        ("fsl,imx8mp-fec", true, false),
         ("arasan,sdhci-8.9a", false, true),
         ("pci-host-ecam-generic", false, true),
         ("pci-host-ecam-generic", true, false),
@@ -414,6 +416,32 @@ fn a_node_that_is_no_gem_is_reported() {
             "the module at 0xff0e0000 has the number 0x00000000, which is no GEM's"
         )
     );
+}
+
+#[test]
+fn a_node_that_is_no_fec_is_reported() {
+    let platform = FakePlatform::new(|_| Some(Box::new(EmptySlot)));
+    for compatible in [
+        &["fsl,imx8mp-fec", "fsl,imx8mq-fec", "fsl,imx6sx-fec"][..],
+        &["fsl,imx8mm-fec", "fsl,imx8mq-fec", "fsl,imx6sx-fec"],
+        &["fsl,imx6sx-fec"],
+    ] {
+        let node = NodeInfo {
+            path: "/soc@0/ethernet@30be0000".into(),
+            compatible: compatible.iter().map(|name| (*name).into()).collect(),
+            reg: Vec::from([Region::new(PhysAddr(0x30be_0000), 0x1_0000).unwrap()]),
+            ..NodeInfo::default()
+        };
+        let devices = probe(&[node], &platform);
+        let (path, error) = &devices.failures[0];
+        assert_eq!(
+            (path.as_str(), error.to_string().as_str()),
+            (
+                "/soc@0/ethernet@30be0000",
+                "what is at 0x30be0000 is no ENET, or has no clock: its registers do not hold what is written to them"
+            )
+        );
+    }
 }
 
 #[test]
