@@ -562,7 +562,7 @@ mod tests {
         assert_eq!(
             board("imx8mp-evk"),
             "-machine imx8mp-evk -m 6G -smp 4 -display none -audio none -kernel f,.bin -dtb built-in.dtb \
-             -drive if=sd,bus=1,format=raw,file=sd.img -nic none -serial null"
+             -drive if=sd,bus=1,format=raw,file=sd.img -nic user,id=net0,tftp=/srv -serial null"
         );
     }
 

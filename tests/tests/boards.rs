@@ -223,16 +223,21 @@ fn reads_its_card(board: &str, number: u32, address: u64) {
 /// The board's own network controller gets an address and a file, which arrives whole.
 #[test]
 fn boards_get_files_over_their_network() {
-    for (board, device) in [("zcu102", "ethernet@ff0e0000"), ("versal", "ethernet@ff0c0000")] {
+    let boards = [
+        ("zcu102", "ethernet@ff0e0000", FREE),
+        ("versal", "ethernet@ff0c0000", FREE),
+        ("imx8mp-evk", "ethernet@30be0000", 0x4800_0000),
+    ];
+    for (board, device, address) in boards {
         let name = format!("board-{board}-network");
         let scenario = Scenario::create(&folder(&name)).unwrap();
         let bytes = noise(2_000_003, 5);
         scenario.write("file", &bytes).unwrap();
         let mut console = online(machine(board), scenario.folder(), &name).unwrap();
         assert!(console.transcript().contains(&format!("Net:   {device}")), "{board}");
-        let answer = console.command("tftpb 0x2000000 file").unwrap();
+        let answer = console.command(&format!("tftpb {address:#x} file")).unwrap();
         assert!(answer.contains("Bytes transferred = 2000003 (1e8483 hex)"), "{answer}");
-        assert_hash(&mut console, FREE, &bytes);
+        assert_hash(&mut console, address, &bytes);
     }
 }
 
