@@ -85,6 +85,11 @@ impl Guests {
         self.cache.join("host/u-boot-cards.bin")
     }
 
+    /// TF-A's BL31 for the Raspberry Pi 4.
+    pub fn tf_a_rpi4(&self) -> PathBuf {
+        self.cache.join("host/tf-a-rpi4.bin")
+    }
+
     /// The TFTP server `atftpd`.
     pub fn atftpd(&self) -> PathBuf {
         self.cache.join("host/atftpd")

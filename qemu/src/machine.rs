@@ -235,6 +235,12 @@ impl Machine {
         self
     }
 
+    /// Sets which serial port has the console, from 0.
+    pub fn console(mut self, port: usize) -> Self {
+        self.description.console = port;
+        self
+    }
+
     /// Connects the network.
     pub fn nic(mut self, nic: Nic) -> Self {
         self.nic = nic;

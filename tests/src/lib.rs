@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use qemu::boots::{Boot, Placed};
+use qemu::disks::{DiskImage, Format, Scheme};
 use qemu::{Console, ConsoleError, Firmware, GuestReport, Machine, Nic};
 
 /// How long guests may take from Xen's start to their shells, on a busy machine without hardware acceleration.
@@ -43,6 +44,20 @@ pub fn noise(len: usize, seed: u64) -> Vec<u8> {
 /// If it was not built.
 pub fn slipway() -> PathBuf {
     built("qemu-virt", "slipway.bin")
+}
+
+/// A card whose only partition, FAT32, has these files of a scenario.
+///
+/// # Panics
+/// If a tool that scripts/setup installs is missing.
+pub fn card_with(boot: &Boot, files: [&str; 4]) -> DiskImage {
+    let here = boot.scenario.folder();
+    let formats = [(Format::Fat32(1), 40)];
+    let image = DiskImage::create(&here.join("sd.img"), Scheme::Mbr, &formats).expect("scripts/setup");
+    let files = files.map(|file| here.join(file));
+    let files = files.each_ref().map(PathBuf::as_path);
+    image.add(0, &files).expect("scripts/setup");
+    image
 }
 
 /// A file that `scripts/build BOARD` made.

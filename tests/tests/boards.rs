@@ -3,11 +3,11 @@
 use std::fs;
 use std::time::Duration;
 
-use qemu::boots::{Boot, Kernel};
+use qemu::boots::Kernel;
 use qemu::disks::{DiskImage, Format, Scheme};
 use qemu::{Console, Firmware, Machine, Scenario, document, forms};
 use sha2::{Digest, Sha256};
-use system_tests::{GUESTS_TIMEOUT, assert_placed, built, folder, load, noise, online, start};
+use system_tests::{GUESTS_TIMEOUT, assert_placed, built, card_with, folder, load, noise, online, start};
 
 /// From a reset or the end of a machine; with other machines beside it.
 const RESET: Duration = Duration::from_secs(60);
@@ -361,17 +361,6 @@ fn versal_boots_xen_with_a_domain() {
     let boot = forms::one_domain(&folder(name), "/uart@ff000000").unwrap();
     let mut console = load(machine("versal"), &boot, name).unwrap();
     start(&mut console, &boot).unwrap();
-}
-
-/// A card with these files of a scenario.
-fn card_with(boot: &Boot, files: [&str; 4]) -> DiskImage {
-    let here = boot.scenario.folder();
-    let image = DiskImage::create(&here.join("sd.img"), Scheme::Mbr, &[(Format::Fat32(1), 40)]).unwrap();
-    let files = files.map(|file| here.join(file));
-    image
-        .add(0, &files.each_ref().map(std::path::PathBuf::as_path))
-        .unwrap();
-    image
 }
 
 /// From its card, with the tree that is built in, whose memory the board's folder knows.
