@@ -374,9 +374,9 @@ fn raspi4b_boots_xen_with_a_domain() {
     start(&mut console, &boot).unwrap();
 }
 
-/// From its card. Xen 4.17 has no driver for the UART and is silent: dom0 has it. One CPU, as QEMU has for this board if it is not told: with
-/// more, dom0 waits for ever for an interrupt between them. Nor do those of the UART come under Xen here, and what programs print waits for
-/// them: the kernel's own lines, which do not, are the last that there is.
+/// From its card. Xen 4.17 has no driver for the UART and is silent: dom0 has it. QEMU before 10.0.3 does not connect this board's virtual
+/// interrupts: with several CPUs dom0 waits for ever for one from another, and with one CPU its kernel's lines, which are printed without, are
+/// the last that there is.
 #[test]
 fn imx8mp_evk_boots_xen_with_dom0() {
     let name = "board-imx8mp-evk-xen";

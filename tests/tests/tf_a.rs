@@ -52,10 +52,7 @@ fn tf_a_starts_the_loader_and_xens_cpus() {
         .command("fdt addr ${fdtcontroladdr}; fdt list /psci; bdinfo")
         .unwrap();
     assert!(answer.contains("method = \"smc\""), "{answer}");
-    assert!(
-        answer.contains("0x0..0x80000 /reserved-memory/atf@0"),
-        "{answer}"
-    );
+    assert!(answer.contains("0x0..0x80000 /reserved-memory/atf@0"), "{answer}");
     console.send_line("reset").unwrap();
     console.expect("PSCI_SYSTEM_RESET", Duration::from_secs(60)).unwrap();
     console.prompt().unwrap();
