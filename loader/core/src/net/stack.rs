@@ -77,13 +77,7 @@ impl Network {
         let settings = Settings::without_address(device.mac())?;
         let random = clock.entropy();
         let mut queue = Vec::new();
-        let mut config = Config::new(hardware(settings.mac()));
-        config.random_seed = random;
-        let mut adapter = Adapter {
-            frame: None,
-            queue: &mut queue,
-        };
-        let interface = Interface::new(config, &mut adapter, smoltcp_time(clock.now()));
+        let interface = interface(settings, random, (clock.now(), &mut queue));
         let mut sockets = SocketSet::new(Vec::new());
         let udp = sockets.add(udp_socket());
         let identifier = identifier(random);
@@ -131,21 +125,10 @@ impl Network {
         }
         self.settings = settings;
         self.device.listen_to(settings.mac());
-        self.interface.set_hardware_addr(hardware(settings.mac()));
-        let address = settings.address();
-        self.interface.update_ip_addrs(|addresses| {
-            addresses.clear();
-            if !address.is_unspecified() {
-                // There is room for one: the list was just emptied.
-                let _ = addresses.push(IpCidr::new(address.into(), settings.prefix()));
-            }
-        });
-        let routes = self.interface.routes_mut();
-        routes.remove_default_ipv4_route();
-        if let Some(gateway) = settings.gateway() {
-            // As above: the table is empty.
-            let _ = routes.add_default_ipv4_route(gateway);
-        }
+        // A new one, as smoltcp does not ask ARP for a second after it asked last, whatever it was forgotten for.
+        let random = self.random();
+        let now = self.clock.now();
+        self.interface = interface(settings, random, (now, &mut self.queue));
     }
 
     /// Waits until the link is up.
@@ -346,6 +329,25 @@ impl Network {
             header.write(payload, frame);
         });
     }
+}
+
+/// An interface with the addresses of `settings`, that has found nobody by ARP yet.
+fn interface(settings: Settings, random_seed: u64, (now, queue): (Instant, &mut adapter::Queue)) -> Interface {
+    let mut config = Config::new(hardware(settings.mac()));
+    config.random_seed = random_seed;
+    let mut interface = Interface::new(config, &mut Adapter { frame: None, queue }, smoltcp_time(now));
+    let address = settings.address();
+    interface.update_ip_addrs(|addresses| {
+        if !address.is_unspecified() {
+            // There is room for one: the list is empty.
+            let _ = addresses.push(IpCidr::new(address.into(), settings.prefix()));
+        }
+    });
+    if let Some(gateway) = settings.gateway() {
+        // As above: the table is empty.
+        let _ = interface.routes_mut().add_default_ipv4_route(gateway);
+    }
+    interface
 }
 
 fn forget(interface: &mut Interface) {
