@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
+use crate::net::bench::Network;
 use crate::net::phy::model::Bus;
 
 const EIR: usize = 0x004;
@@ -98,39 +99,9 @@ impl Model {
         self.0.borrow_mut().words.insert(offset, value);
     }
 
-    /// A frame comes in from the wire. Gives whether it went to memory.
-    pub(super) fn deliver(&self, frame: &[u8]) -> bool {
-        let mut state = self.0.borrow_mut();
-        if !state.is_on() || !state.accepts(frame) {
-            return false;
-        }
-        let mut bytes = [frame, &[0xfc; 4]].concat();
-        let too_long = bytes.len() > usize::try_from(state.word(RCR) >> 16).unwrap();
-        let limit = usize::try_from(state.word(FTRL)).unwrap();
-        let cut = bytes.len() > limit;
-        bytes.truncate(limit);
-        let errors = u32::from(too_long) << 5 | u32::from(cut);
-        let size = usize::try_from(state.word(MRBR)).unwrap();
-        let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
-        for (index, piece) in pieces.iter().enumerate() {
-            let end = index + 1 == pieces.len();
-            let status = if end { errors | 1 << 11 } else { 0 };
-            let len = if end { bytes.len() } else { size };
-            if !state.fill(piece, status << 16 | u32::try_from(len).unwrap()) {
-                return false;
-            }
-        }
-        true
-    }
-
     /// A descriptor comes back with a buffer of `bytes` and whatever is in `status`.
     pub(super) fn give_back(&self, bytes: &[u8], status: u32) -> bool {
         self.0.borrow_mut().fill(bytes, status)
-    }
-
-    /// The oldest frame that was sent.
-    pub(super) fn sent(&self) -> Option<Vec<u8>> {
-        self.0.borrow_mut().sent.pop_front()
     }
 
     /// The receiver stands until it is told that there are empty buffers.
@@ -156,6 +127,36 @@ fn hash(address: [u8; 6]) -> u32 {
         })
     });
     crc >> 26
+}
+
+impl Network for Model {
+    fn deliver(&self, frame: &[u8]) -> bool {
+        let mut state = self.0.borrow_mut();
+        if !state.is_on() || !state.accepts(frame) {
+            return false;
+        }
+        let mut bytes = [frame, &[0xfc; 4]].concat();
+        let too_long = bytes.len() > usize::try_from(state.word(RCR) >> 16).unwrap();
+        let limit = usize::try_from(state.word(FTRL)).unwrap();
+        let cut = bytes.len() > limit;
+        bytes.truncate(limit);
+        let errors = u32::from(too_long) << 5 | u32::from(cut);
+        let size = usize::try_from(state.word(MRBR)).unwrap();
+        let pieces: Vec<&[u8]> = bytes.chunks(size).collect();
+        for (index, piece) in pieces.iter().enumerate() {
+            let end = index + 1 == pieces.len();
+            let status = if end { errors | 1 << 11 } else { 0 };
+            let len = if end { bytes.len() } else { size };
+            if !state.fill(piece, status << 16 | u32::try_from(len).unwrap()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn sent(&self) -> Option<Vec<u8>> {
+        self.0.borrow_mut().sent.pop_front()
+    }
 }
 
 impl State {

@@ -1,16 +1,15 @@
-use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::fakes::{BusMemory, FakePlatform, ManualClock};
+use hal::fakes::BusMemory;
 use hal::net::TransmitError;
 use hal::node::{Ethernet, FixedLink, PhyMode};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
 use super::{Fec, FecError, POLLS_PER_LOOK};
-use crate::net::bench::{BROADCAST, frame, received, send};
+use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, received, send};
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [0x02, 0x04, 0x9f, 4, 5, 6];
@@ -38,29 +37,19 @@ fn wired() -> Ethernet {
     }
 }
 
-struct Machine {
-    model: Model,
-    clock: Rc<ManualClock>,
-    fec: Result<Fec, FecError>,
-}
+type Machine = bench::Machine<Model, Fec, FecError>;
 
 fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
     machine_with(BusMemory::default(), node, change)
 }
 
 fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
-    let (platform, model) = FakePlatform::around(memory, |memory, _| Model::new(memory));
-    change(&model);
-    Machine {
-        model,
-        clock: Rc::clone(&platform.clock),
-        fec: Fec::start(node, &platform),
-    }
+    Machine::new(memory, (Model::new, change), |platform| Fec::start(node, platform))
 }
 
 fn started() -> (Model, Fec) {
     let machine = machine(&node(wired()), |_| ());
-    (machine.model, machine.fec.unwrap())
+    (machine.model, machine.device.unwrap())
 }
 
 fn poll_idle(fec: &mut Fec) {
@@ -81,14 +70,7 @@ fn link(model: &Model) -> (u32, u32, u32) {
 #[test]
 fn frames_flow_both_ways_many_times_round_the_rings() {
     let (model, mut fec) = started();
-    for number in 0..1500 {
-        let frame = frame(MAC, 60 + usize::try_from(number).unwrap() % 1455, number);
-        assert!(model.deliver(&frame));
-        assert_eq!(received(&mut fec).as_deref(), Some(frame.as_slice()));
-        send(&mut fec, &frame).unwrap();
-        assert_eq!(model.sent(), Some(frame));
-    }
-    assert_eq!(received(&mut fec), None);
+    frames_flow_both_ways(&model, &mut fec, (MAC, 1500));
 }
 
 #[test]
@@ -229,7 +211,7 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
     let unnamed = Ethernet { mac: None, ..wired() };
     let mac = |ethernet, change: &dyn Fn(&Model)| {
         let machine = machine(&node(ethernet), change);
-        let mac = machine.fec.unwrap().mac();
+        let mac = machine.device.unwrap().mac();
         assert!(machine.model.deliver(&frame(mac.0, 60, 1)), "it came through the reset");
         mac
     };
@@ -259,7 +241,7 @@ fn the_pins_are_the_trees_else_the_firmwares() {
     for (phy_mode, found, expected) in cases {
         let ethernet = Ethernet { phy_mode, ..wired() };
         let machine = machine(&node(ethernet), |model| model.set(RCR, 0x05ee_0004 | found));
-        let mut fec = machine.fec.unwrap();
+        let mut fec = machine.device.unwrap();
         let pins = || machine.model.word(RCR) & (rgmii | rmii);
         assert_eq!(pins(), expected, "{phy_mode:?} {found:#x}");
         machine.model.bus_error();
@@ -285,7 +267,7 @@ fn the_controller_is_as_fast_as_the_link() {
             model.0.borrow_mut().mdio.phys = [(1, words)].into();
         };
         let at_start = machine(&node(wired()), set);
-        drop(at_start.fec.unwrap());
+        drop(at_start.device.unwrap());
         assert_eq!(link(&at_start.model), expected, "{partner:#x}");
         let (model, mut later) = started();
         set(&model);
@@ -313,7 +295,7 @@ fn a_link_that_comes_later_is_waited_for() {
     let machine = machine(&node(wired()), |model| {
         model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x7949;
     });
-    let (model, mut fec) = (machine.model, machine.fec.unwrap());
+    let (model, mut fec) = (machine.model, machine.device.unwrap());
     assert!(!fec.link_up());
     // Negotiation is not over yet.
     model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x794d;
@@ -333,7 +315,7 @@ fn a_phy_is_read_and_written_over_the_port() {
         model.set(0x040, 0x5006_ffff);
         model.set(0x004, 1 << 23);
     });
-    let (model, mut fec) = (machine.model, machine.fec.unwrap());
+    let (model, mut fec) = (machine.model, machine.device.unwrap());
     assert_eq!(model.0.borrow().mdio.phys[&31][0], 0x1340, "it is awake");
     assert!(fec.link_up());
     model.0.borrow_mut().mdio.phys.clear();
@@ -363,7 +345,7 @@ fn without_a_phy_the_link_is_as_the_firmware_left_it() {
             model.set(ECR, 0xf000_0000 | control);
             model.set(TCR, transmit);
         });
-        assert!(machine.fec.unwrap().link_up());
+        assert!(machine.device.unwrap().link_up());
         assert_eq!(link(&machine.model), expected, "{receive:#x}");
     }
 }
@@ -376,7 +358,7 @@ fn a_fixed_link_has_no_phy() {
     });
     let ethernet = Ethernet { fixed_link, ..wired() };
     let machine = machine(&node(ethernet), |_| ());
-    let mut fec = machine.fec.unwrap();
+    let mut fec = machine.device.unwrap();
     assert!(fec.link_up());
     assert_eq!(link(&machine.model), (0, 0, 1));
     fec.shutdown();
@@ -387,7 +369,7 @@ fn a_fixed_link_has_no_phy() {
 #[test]
 fn a_management_port_that_hangs_costs_one_wait() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().port_hangs = true);
-    assert!(machine.fec.unwrap().link_up(), "nobody says that it is not");
+    assert!(machine.device.unwrap().link_up(), "nobody says that it is not");
     assert!(machine.clock.now().micros() < 100_000);
 }
 
@@ -493,7 +475,7 @@ fn what_runs_is_stopped_before_it_gets_memory() {
         }
         model.set(0x044, 0x1a);
     });
-    let mut fec = machine.fec.unwrap();
+    let mut fec = machine.device.unwrap();
     assert!(machine.model.deliver(&frame(MAC, 60, 1)));
     assert!(received(&mut fec).is_some());
 }
@@ -501,7 +483,7 @@ fn what_runs_is_stopped_before_it_gets_memory() {
 #[test]
 fn a_device_that_does_not_reset_gets_no_memory() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().never_resets = true);
-    let error = machine.fec.err().unwrap();
+    let error = machine.device.err().unwrap();
     assert_eq!(
         error.to_string(),
         "the controller at 0x30be0000 does not reset: its register ECR is 0xf0000001"
@@ -512,12 +494,12 @@ fn a_device_that_does_not_reset_gets_no_memory() {
 #[test]
 fn what_is_no_enet() {
     let machine_ones = machine(&node(wired()), |model| model.set(ECR, u32::MAX));
-    assert_eq!(machine_ones.fec.err(), Some(FecError::NotThere(ADDRESS)));
+    assert_eq!(machine_ones.device.err(), Some(FecError::NotThere(ADDRESS)));
     assert_eq!(machine_ones.model.0.borrow().writes, 0, "it is left alone");
     let silent = machine(&node(wired()), |model| model.0.borrow_mut().forgets = true);
-    assert_eq!(silent.fec.err(), Some(FecError::NotThere(ADDRESS)));
+    assert_eq!(silent.device.err(), Some(FecError::NotThere(ADDRESS)));
     let nowhere = NodeInfo::default();
-    let error = machine(&nowhere, |_| ()).fec.err().unwrap();
+    let error = machine(&nowhere, |_| ()).device.err().unwrap();
     assert_eq!(
         error.to_string(),
         "the device's node has no register region of at least 0x200 bytes"
@@ -529,7 +511,7 @@ fn memory_beyond_4_gib_is_not_used() {
     for start in [0xffff_f000, 0x1_0000_0000, 0x8_8000_0000] {
         let start = PhysAddr(start);
         let machine = machine_with(BusMemory::at(start), &node(wired()), |_| ());
-        assert_eq!(machine.fec.err(), Some(FecError::OutOfReach(start)));
+        assert_eq!(machine.device.err(), Some(FecError::OutOfReach(start)));
         assert_eq!(machine.model.word(ECR) & 2, 0);
     }
 }

@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
+use crate::net::bench::Network;
 use crate::net::phy::model::Bus;
 
 const RECEIVE: u32 = 1 << 2;
@@ -86,8 +87,14 @@ impl Model {
         self.0.borrow_mut().words.insert(offset, value);
     }
 
-    /// A frame comes in from the wire. Gives whether it went to memory.
-    pub(super) fn deliver(&self, frame: &[u8]) -> bool {
+    /// A descriptor comes back with a buffer of `bytes` and whatever is in `status`.
+    pub(super) fn give_back(&self, bytes: &[u8], status: u32) -> bool {
+        self.0.borrow_mut().fill(bytes, status)
+    }
+}
+
+impl Network for Model {
+    fn deliver(&self, frame: &[u8]) -> bool {
         let mut state = self.0.borrow_mut();
         if !state.accepts(frame) {
             return false;
@@ -105,13 +112,7 @@ impl Model {
         true
     }
 
-    /// A descriptor comes back with a buffer of `bytes` and whatever is in `status`.
-    pub(super) fn give_back(&self, bytes: &[u8], status: u32) -> bool {
-        self.0.borrow_mut().fill(bytes, status)
-    }
-
-    /// The oldest frame that was sent.
-    pub(super) fn sent(&self) -> Option<Vec<u8>> {
+    fn sent(&self) -> Option<Vec<u8>> {
         self.0.borrow_mut().sent.pop_front()
     }
 }

@@ -1,16 +1,15 @@
-use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::fakes::{BusMemory, FakePlatform, ManualClock};
+use hal::fakes::BusMemory;
 use hal::net::TransmitError;
 use hal::node::{Ethernet, FixedLink};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
 use super::{Gem, GemError, POLLS_PER_LOOK};
-use crate::net::bench::{BROADCAST, frame, received, send};
+use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, received, send};
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
@@ -33,29 +32,19 @@ fn wired() -> Ethernet {
     }
 }
 
-struct Machine {
-    model: Model,
-    clock: Rc<ManualClock>,
-    gem: Result<Gem, GemError>,
-}
+type Machine = bench::Machine<Model, Gem, GemError>;
 
 fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
     machine_with(BusMemory::default(), node, change)
 }
 
 fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
-    let (platform, model) = FakePlatform::around(memory, |memory, _| Model::new(memory));
-    change(&model);
-    Machine {
-        model,
-        clock: Rc::clone(&platform.clock),
-        gem: Gem::start(node, &platform),
-    }
+    Machine::new(memory, (Model::new, change), |platform| Gem::start(node, platform))
 }
 
 fn started() -> (Model, Gem) {
     let machine = machine(&node(wired()), |_| ());
-    (machine.model, machine.gem.unwrap())
+    (machine.model, machine.device.unwrap())
 }
 
 fn poll_idle(gem: &mut Gem) {
@@ -69,16 +58,9 @@ fn poll_idle(gem: &mut Gem) {
 fn frames_flow_both_ways_many_times_round_the_rings() {
     for design in [0x0080_0002, 0x0080_00ff, 2, 0] {
         let machine = machine(&node(wired()), |model| model.set(0x294, design));
-        let (model, mut gem) = (machine.model, machine.gem.unwrap());
+        let (model, mut gem) = (machine.model, machine.device.unwrap());
         assert_eq!(model.word(0x010) >> 30 & 1, design >> 23, "the width of addresses");
-        for number in 0..1500 {
-            let frame = frame(MAC, 60 + usize::try_from(number).unwrap() % 1455, number);
-            assert!(model.deliver(&frame));
-            assert_eq!(received(&mut gem).as_deref(), Some(frame.as_slice()));
-            send(&mut gem, &frame).unwrap();
-            assert_eq!(model.sent(), Some(frame));
-        }
-        assert_eq!(received(&mut gem), None);
+        frames_flow_both_ways(&model, &mut gem, (MAC, 1500));
     }
 }
 
@@ -218,7 +200,7 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
         model.set(0x08c, 0x0605);
     };
     let unnamed = Ethernet { mac: None, ..wired() };
-    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).gem.unwrap().mac();
+    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).device.unwrap().mac();
     assert_eq!(mac(wired(), &set), MacAddr(MAC));
     assert_eq!(mac(unnamed, &set), MacAddr([0, 2, 3, 4, 5, 6]));
     let group = |model: &Model| model.set(0x088, 0x0403_0201);
@@ -244,7 +226,7 @@ fn without_a_phy_the_link_is_as_the_firmware_left_it() {
             model.0.borrow_mut().mdio.phys.clear();
             model.set(0x004, found);
         });
-        assert!(machine.gem.unwrap().link_up());
+        assert!(machine.device.unwrap().link_up());
         assert_eq!(machine.model.word(0x004) & SPEED, expected, "{found:#x}");
     }
 }
@@ -260,7 +242,7 @@ fn a_fixed_link_has_no_phy() {
         ..wired()
     };
     let machine = machine(&node(ethernet), |_| ());
-    let mut gem = machine.gem.unwrap();
+    let mut gem = machine.device.unwrap();
     assert!(gem.link_up());
     gem.shutdown();
     assert!(!gem.link_up(), "nobody listens");
@@ -271,7 +253,7 @@ fn a_fixed_link_has_no_phy() {
 #[test]
 fn a_management_port_that_hangs_costs_one_wait() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().port_hangs = true);
-    assert!(machine.gem.unwrap().link_up(), "nobody says that it is not");
+    assert!(machine.device.unwrap().link_up(), "nobody says that it is not");
     assert!(machine.clock.now().micros() < 100_000);
 }
 
@@ -280,7 +262,7 @@ fn a_link_that_comes_later_sets_the_speed() {
     let machine = machine(&node(wired()), |model| {
         model.0.borrow_mut().mdio.phys.get_mut(&23).unwrap()[1] = 0x7949;
     });
-    let (model, mut gem) = (machine.model, machine.gem.unwrap());
+    let (model, mut gem) = (machine.model, machine.device.unwrap());
     assert!(!gem.link_up());
     // Negotiation is not over yet.
     model.0.borrow_mut().mdio.phys.get_mut(&23).unwrap()[1] = 0x794d;
@@ -301,7 +283,7 @@ fn a_phy_is_read_and_written_over_the_port() {
         asleep[0] = 0x1940;
         model.0.borrow_mut().mdio.phys = [(31, asleep)].into();
     });
-    let (model, mut gem) = (machine.model, machine.gem.unwrap());
+    let (model, mut gem) = (machine.model, machine.device.unwrap());
     assert_eq!(model.0.borrow().mdio.phys[&31][0], 0x1340, "it is awake");
     assert!(gem.link_up());
     model.0.borrow_mut().mdio.phys.clear();
@@ -394,7 +376,7 @@ fn what_runs_is_stopped_before_it_gets_memory() {
         // Its transmitter stops when it is told to.
         model.set(0x014, 0x21);
     });
-    let mut gem = machine.gem.unwrap();
+    let mut gem = machine.device.unwrap();
     assert_eq!((machine.model.word(0x014), machine.model.word(0x020)), (0, 0));
     assert!(machine.model.deliver(&frame(MAC, 60, 1)));
     assert!(received(&mut gem).is_some());
@@ -403,7 +385,7 @@ fn what_runs_is_stopped_before_it_gets_memory() {
 #[test]
 fn a_device_that_does_not_stop_gets_no_memory() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().never_stops = true);
-    assert_eq!(machine.gem.err(), Some(GemError::NoStop(8)));
+    assert_eq!(machine.device.err(), Some(GemError::NoStop(8)));
     assert_eq!(machine.model.word(0) & 0xc, 0);
     assert_eq!(machine.model.word(0x018), 0);
 }
@@ -413,11 +395,11 @@ fn what_is_no_gem() {
     for number in [0x0001_0200, 0, u32::MAX] {
         let machine = machine(&node(wired()), |model| model.set(0xfc, number));
         let address = PhysAddr(0xff0e_0000);
-        assert_eq!(machine.gem.err(), Some(GemError::NotGem { address, number }));
+        assert_eq!(machine.device.err(), Some(GemError::NotGem { address, number }));
         assert_eq!(machine.model.0.borrow().control_writes, 0, "it is left alone");
     }
     let nowhere = NodeInfo::default();
-    let error = machine(&nowhere, |_| ()).gem.err().unwrap();
+    let error = machine(&nowhere, |_| ()).device.err().unwrap();
     assert_eq!(
         error.to_string(),
         "the device's node has no register region of at least 0x700 bytes"
@@ -433,7 +415,7 @@ fn machine_at(start: PhysAddr, design: u32) -> Machine {
 fn memory_beyond_4_gib_takes_wide_descriptors() {
     let start = PhysAddr(0x8_8000_0000);
     let machine = machine_at(start, 0x0080_0002);
-    let (model, mut gem) = (machine.model, machine.gem.unwrap());
+    let (model, mut gem) = (machine.model, machine.device.unwrap());
     assert_eq!((model.word(0x4c8), model.word(0x4d4)), (8, 8));
     for number in 0..300 {
         assert!(model.deliver(&frame(MAC, 1000, number)));
@@ -442,7 +424,7 @@ fn memory_beyond_4_gib_takes_wide_descriptors() {
         assert_eq!(model.sent(), Some(frame(MAC, 700, number)));
     }
     let machine = machine_at(start, 2);
-    assert_eq!(machine.gem.err(), Some(GemError::OutOfReach(start)));
+    assert_eq!(machine.device.err(), Some(GemError::OutOfReach(start)));
     assert_eq!(machine.model.word(0) & 0xc, 0);
 }
 
@@ -451,5 +433,5 @@ fn memory_beyond_4_gib_takes_wide_descriptors() {
 fn memory_across_4_gib_is_not_used() {
     let start = PhysAddr(0xffff_f000);
     let machine = machine_at(start, 0x0080_0002);
-    assert_eq!(machine.gem.err(), Some(GemError::OutOfReach(start)));
+    assert_eq!(machine.device.err(), Some(GemError::OutOfReach(start)));
 }

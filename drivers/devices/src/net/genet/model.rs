@@ -10,6 +10,7 @@ use core::cell::RefCell;
 use hal::fakes::BusMemory;
 use hal::{PhysAddr, Registers};
 
+use crate::net::bench::Network;
 use crate::net::phy::model::Bus;
 
 const COMMAND: usize = 0x808;
@@ -81,8 +82,14 @@ impl Model {
         self.set(at + POINTER, u32::from(count % 256) * 3);
     }
 
-    /// A frame comes in from the wire. Gives whether it went to memory.
-    pub(super) fn deliver(&self, frame: &[u8]) -> bool {
+    /// A descriptor comes back with a buffer of `bytes` and whatever is in `status`.
+    pub(super) fn give_back(&self, bytes: &[u8], status: u32) -> bool {
+        self.0.borrow_mut().fill(bytes, status)
+    }
+}
+
+impl Network for Model {
+    fn deliver(&self, frame: &[u8]) -> bool {
         let mut state = self.0.borrow_mut();
         if state.word(COMMAND) & 2 == 0 || !state.accepts(frame) {
             return false;
@@ -102,13 +109,7 @@ impl Model {
         true
     }
 
-    /// A descriptor comes back with a buffer of `bytes` and whatever is in `status`.
-    pub(super) fn give_back(&self, bytes: &[u8], status: u32) -> bool {
-        self.0.borrow_mut().fill(bytes, status)
-    }
-
-    /// The oldest frame that was sent.
-    pub(super) fn sent(&self) -> Option<Vec<u8>> {
+    fn sent(&self) -> Option<Vec<u8>> {
         self.0.borrow_mut().sent.pop_front()
     }
 }

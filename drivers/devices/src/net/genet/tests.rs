@@ -1,16 +1,15 @@
-use alloc::rc::Rc;
 use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use hal::fakes::{BusMemory, FakePlatform, ManualClock};
+use hal::fakes::BusMemory;
 use hal::net::TransmitError;
 use hal::node::{Ethernet, FixedLink, PhyMode};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::Model;
 use super::{BCM2711, Genet, GenetError};
-use crate::net::bench::{BROADCAST, frame, received, send};
+use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, received, send};
 use crate::net::phy::model::phy;
 
 const MAC: [u8; 6] = [0xdc, 0xa6, 0x32, 4, 5, 6];
@@ -38,43 +37,26 @@ fn wired() -> Ethernet {
     }
 }
 
-struct Machine {
-    model: Model,
-    clock: Rc<ManualClock>,
-    genet: Result<Genet, GenetError>,
-}
+type Machine = bench::Machine<Model, Genet, GenetError>;
 
 fn machine(node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
     machine_with(BusMemory::default(), node, change)
 }
 
 fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model)) -> Machine {
-    let (platform, model) = FakePlatform::around(memory, |memory, _| Model::new(memory));
-    change(&model);
-    Machine {
-        model,
-        clock: Rc::clone(&platform.clock),
-        genet: Genet::start(node, &platform),
-    }
+    Machine::new(memory, (Model::new, change), |platform| Genet::start(node, platform))
 }
 
 fn started() -> (Model, Genet) {
     let machine = machine(&node(wired()), |_| ());
-    (machine.model, machine.genet.unwrap())
+    (machine.model, machine.device.unwrap())
 }
 
 /// More often round than the counts of 16 bits go.
 #[test]
 fn frames_flow_both_ways_many_times_round_the_rings_and_the_counts() {
     let (model, mut genet) = started();
-    for number in 0..70_000 {
-        let frame = frame(MAC, 60 + usize::try_from(number).unwrap() % 1455, number);
-        assert!(model.deliver(&frame));
-        assert_eq!(received(&mut genet).as_deref(), Some(frame.as_slice()));
-        send(&mut genet, &frame).unwrap();
-        assert_eq!(model.sent(), Some(frame));
-    }
-    assert_eq!(received(&mut genet), None);
+    frames_flow_both_ways(&model, &mut genet, (MAC, 70_000));
 }
 
 /// The counts are the device's own: firmware that booted from the network leaves them anywhere.
@@ -88,7 +70,7 @@ fn counts_go_on_from_where_they_are() {
             model.set(RECEIVE + 0x100c, u32::from(count.wrapping_sub(3)));
             model.0.borrow_mut().sets_counts = sets_counts;
         });
-        let (model, mut genet) = (machine.model, machine.genet.unwrap());
+        let (model, mut genet) = (machine.model, machine.device.unwrap());
         assert_eq!(received(&mut genet), None, "{count}");
         for number in 0..600 {
             assert!(model.deliver(&frame(MAC, 100, number)));
@@ -225,7 +207,7 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
         model.set(0x810, 0x0203);
     };
     let unnamed = Ethernet { mac: None, ..wired() };
-    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).genet.unwrap().mac();
+    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).device.unwrap().mac();
     assert_eq!(mac(wired(), &set), MacAddr(MAC));
     assert_eq!(mac(unnamed, &set), MacAddr([0xdc, 0xa6, 0x32, 1, 2, 3]));
     let group = |model: &Model| model.set(0x80c, 0xdda6_3201);
@@ -247,7 +229,7 @@ fn pins_are_set_on_the_chip_that_is_known_and_left_alone_elsewhere() {
     };
     let pins = |node: &NodeInfo| {
         let machine = machine(node, found);
-        assert_eq!(machine.genet.unwrap().name(), "ethernet@7d580000");
+        assert_eq!(machine.device.unwrap().name(), "ethernet@7d580000");
         (machine.model.word(0x004), machine.model.word(0x08c))
     };
     let known = node(wired());
@@ -273,7 +255,7 @@ fn the_controller_delays_its_clock_unless_the_board_does() {
         for found in [1, 0x0001_0021] {
             let ethernet = Ethernet { phy_mode, ..wired() };
             let machine = machine(&node(ethernet), |model| model.set(0x08c, found));
-            drop(machine.genet.unwrap());
+            drop(machine.device.unwrap());
             assert_eq!(machine.model.word(0x08c), expected, "{phy_mode:?} {found:#x}");
         }
     }
@@ -287,7 +269,7 @@ fn the_format_of_frames_is_set() {
         model.set(0x600, 0x81);
         model.set(0x814, 9000);
     });
-    let (model, genet) = (machine.model, machine.genet.unwrap());
+    let (model, genet) = (machine.model, machine.device.unwrap());
     assert_eq!((model.word(0x300), model.word(0x600)), (6, 0x80));
     assert_eq!((model.word(0x814), model.word(0x3b4)), (1522, 1));
     assert_eq!(model.word(COMMAND) >> 6 & 1, 0, "the FCS stays out of memory");
@@ -311,7 +293,7 @@ fn the_controller_is_as_fast_as_the_link() {
             model.0.borrow_mut().mdio.phys = [(1, words)].into();
         };
         let at_start = machine(&node(wired()), set);
-        drop(at_start.genet.unwrap());
+        drop(at_start.device.unwrap());
         assert_eq!(at_start.model.word(COMMAND) & LINK, expected, "{partner:#x}");
         let (model, mut later) = started();
         set(&model);
@@ -326,7 +308,7 @@ fn a_link_that_comes_later_is_waited_for() {
     let machine = machine(&node(wired()), |model| {
         model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x7949;
     });
-    let (model, mut genet) = (machine.model, machine.genet.unwrap());
+    let (model, mut genet) = (machine.model, machine.device.unwrap());
     assert!(!genet.link_up());
     // Negotiation is not over yet.
     model.0.borrow_mut().mdio.phys.get_mut(&1).unwrap()[1] = 0x794d;
@@ -343,7 +325,7 @@ fn a_phy_is_read_and_written_over_the_port() {
         asleep[0] = 0x1940;
         model.0.borrow_mut().mdio.phys = [(31, asleep)].into();
     });
-    let (model, mut genet) = (machine.model, machine.genet.unwrap());
+    let (model, mut genet) = (machine.model, machine.device.unwrap());
     assert_eq!(model.0.borrow().mdio.phys[&31][0], 0x1340, "it is awake");
     assert!(genet.link_up());
     model.0.borrow_mut().mdio.phys.clear();
@@ -353,7 +335,7 @@ fn a_phy_is_read_and_written_over_the_port() {
 #[test]
 fn without_a_phy_the_link_counts_as_up() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().mdio.phys.clear());
-    assert!(machine.genet.unwrap().link_up());
+    assert!(machine.device.unwrap().link_up());
     assert_eq!(machine.model.word(COMMAND) & LINK, 2 << 2);
 }
 
@@ -368,7 +350,7 @@ fn a_fixed_link_has_no_phy() {
         ..wired()
     };
     let machine = machine(&node(ethernet), |_| ());
-    let mut genet = machine.genet.unwrap();
+    let mut genet = machine.device.unwrap();
     assert!(genet.link_up());
     assert_eq!(machine.model.word(COMMAND) & LINK, 1 << 2);
     assert_eq!(machine.model.0.borrow().mdio.frames, 0);
@@ -379,7 +361,7 @@ fn a_fixed_link_has_no_phy() {
 #[test]
 fn a_management_port_that_hangs_costs_one_wait() {
     let machine = machine(&node(wired()), |model| model.0.borrow_mut().port_hangs = true);
-    assert!(machine.genet.unwrap().link_up(), "nobody says that it is not");
+    assert!(machine.device.unwrap().link_up(), "nobody says that it is not");
     assert!(machine.clock.now().micros() < 200_000);
 }
 
@@ -499,7 +481,7 @@ fn after_the_shutdown_the_device_uses_no_memory() {
 #[test]
 fn a_shutdown_ends_although_the_device_does_not_stop() {
     let machine = machine(&node(wired()), |_| ());
-    let (model, mut genet) = (machine.model, machine.genet.unwrap());
+    let (model, mut genet) = (machine.model, machine.device.unwrap());
     model.0.borrow_mut().never_stops = Some(RECEIVE);
     let before = machine.clock.now().micros();
     genet.shutdown();
@@ -517,7 +499,7 @@ fn what_runs_is_stopped_and_reset_before_it_gets_memory() {
             model.set(at + 0x1048, 0);
         }
     });
-    let mut genet = machine.genet.unwrap();
+    let mut genet = machine.device.unwrap();
     assert_eq!(machine.model.0.borrow().resets, 1);
     for at in [RECEIVE, TRANSMIT] {
         assert_eq!(machine.model.word(at + 0x1044), 1 << 17 | 1, "other rings are off");
@@ -530,7 +512,7 @@ fn what_runs_is_stopped_and_reset_before_it_gets_memory() {
 fn a_device_that_does_not_stop_gets_no_memory() {
     for dma in [RECEIVE, TRANSMIT] {
         let machine = machine(&node(wired()), |model| model.0.borrow_mut().never_stops = Some(dma));
-        assert_eq!(machine.genet.err(), Some(GenetError::NoStop { dma, status: 0 }));
+        assert_eq!(machine.device.err(), Some(GenetError::NoStop { dma, status: 0 }));
         assert_eq!(machine.model.word(COMMAND), 0);
         assert_eq!(machine.model.word(RECEIVE + 4), 0);
         assert_eq!(machine.model.word(TRANSMIT + 4), 0);
@@ -542,10 +524,13 @@ fn what_is_no_genet_of_version_5() {
     for revision in [0, 0x0500_0000, 0x0100_0000, u32::MAX] {
         let machine = machine(&node(wired()), |model| model.set(0, revision));
         let address = PhysAddr(0xfd58_0000);
-        assert_eq!(machine.genet.err(), Some(GenetError::NotVersion5 { address, revision }));
+        assert_eq!(
+            machine.device.err(),
+            Some(GenetError::NotVersion5 { address, revision })
+        );
         assert_eq!(machine.model.0.borrow().writes, 0, "it is left alone");
     }
-    let error = machine(&NodeInfo::default(), |_| ()).genet.err().unwrap();
+    let error = machine(&NodeInfo::default(), |_| ()).device.err().unwrap();
     assert_eq!(
         error.to_string(),
         "the device's node has no register region of at least 0x5100 bytes"
@@ -558,7 +543,7 @@ fn memory_beyond_the_devices_reach_is_not_used() {
     let at = |start| machine_with(BusMemory::at(PhysAddr(start)), &node(wired()), |_| ());
     for start in [0xffff_f000, (1 << 40) - 640 * 1024] {
         let machine = at(start);
-        let (model, mut genet) = (machine.model, machine.genet.unwrap());
+        let (model, mut genet) = (machine.model, machine.device.unwrap());
         for number in 0..300 {
             assert!(model.deliver(&frame(MAC, 1000, number)));
             assert_eq!(received(&mut genet), Some(frame(MAC, 1000, number)));
@@ -568,6 +553,6 @@ fn memory_beyond_the_devices_reach_is_not_used() {
     }
     let start = (1 << 40) - 639 * 1024;
     let machine = at(start);
-    assert_eq!(machine.genet.err(), Some(GenetError::OutOfReach(PhysAddr(start))));
+    assert_eq!(machine.device.err(), Some(GenetError::OutOfReach(PhysAddr(start))));
     assert_eq!(machine.model.word(COMMAND), 0);
 }
