@@ -7,6 +7,8 @@ use hal::fakes::{BusMemory, FakePlatform, ManualClock};
 use hal::net::TransmitError;
 use hal::{NetDevice, Registers};
 
+use super::polls::POLLS_PER_LOOK;
+
 pub(super) const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// A frame of `len` bytes to `destination` that no other `seed` has.
@@ -25,6 +27,13 @@ pub(super) fn received(device: &mut dyn NetDevice) -> Option<Vec<u8>> {
 
 pub(super) fn send(device: &mut dyn NetDevice, bytes: &[u8]) -> Result<(), TransmitError> {
     device.transmit(bytes.len(), &mut |frame| frame.copy_from_slice(bytes))
+}
+
+/// So many polls that the driver looks whether the device is well.
+pub(super) fn poll_idle(device: &mut dyn NetDevice) {
+    for _ in 0..POLLS_PER_LOOK {
+        assert_eq!(received(device), None);
+    }
 }
 
 /// The side of a controller's model where the network is.

@@ -26,6 +26,7 @@ use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
 use crate::net::phy::{Management, Wire};
+use crate::net::polls::Polls;
 use crate::net::{address, check_frame};
 use crate::registers::RegistersError;
 use crate::wait::wait_until;
@@ -36,10 +37,6 @@ use rings::{RECEIVE, Rings};
 
 /// How long a frame waits for a transmit buffer. At 10 Mbit/s the wire sends all 64 in 80 ms.
 const TRANSMIT_LIMIT: Duration = Duration::from_millis(200);
-/// Polls that find nothing until the device is asked whether it is well: rarely, since a register costs as much as hundreds of them.
-const POLLS_PER_LOOK: u32 = 4096;
-/// Frames without a gap after which the device may have found no buffer. It may fetch descriptors long before it needs them.
-const FULL: usize = RECEIVE / 2;
 
 /// Why an Ethernet controller is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -77,10 +74,7 @@ pub struct Fec {
     rings: Rings,
     wire: Wire,
     mode: Mode,
-    /// Frames that were taken since the ring was last seen empty.
-    run: usize,
-    /// Polls since then that found nothing.
-    idle: u32,
+    polls: Polls,
     running: bool,
 }
 
@@ -110,8 +104,7 @@ impl Fec {
             clock,
             wire: Wire::Fixed,
             mode,
-            run: 0,
-            idle: 0,
+            polls: Polls::new(RECEIVE),
             running: true,
         };
         mdio::switch_on(device.registers.as_ref());
@@ -166,15 +159,13 @@ impl Fec {
 
     /// After a poll that found nothing: was it because the ring was full, and does all run?
     fn look_after(&mut self) {
-        if self.run >= FULL {
+        let doubts = self.polls.found_nothing();
+        if doubts.full {
             self.start_receiver();
         }
-        self.run = 0;
-        self.idle = self.idle.saturating_add(1);
-        if self.idle < POLLS_PER_LOOK {
+        if !doubts.look {
             return;
         }
-        self.idle = 0;
         if self.registers.read32(registers::CONTROL) & control::ENABLE == 0 {
             // The bus answered a descriptor's or a buffer's access with an error (EIR.EBERR).
             self.restart();
@@ -225,7 +216,7 @@ impl NetDevice for Fec {
         }
         let received = self.rings.receive(sink);
         if received {
-            self.run = self.run.saturating_add(1);
+            self.polls.found();
         } else {
             self.look_after();
         }

@@ -22,6 +22,7 @@ use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
 use crate::net::phy::{Link, Management, Wire};
+use crate::net::polls::Polls;
 use crate::net::{address, check_frame};
 use crate::registers::RegistersError;
 use crate::wait::wait_until;
@@ -32,10 +33,6 @@ use rings::{BUFFER, RECEIVE, Rings};
 
 /// How long a frame waits for a transmit buffer. At 10 Mbit/s the wire sends all 64 in 80 ms.
 const TRANSMIT_LIMIT: Duration = Duration::from_millis(200);
-/// Polls that find nothing until the device is asked whether it is well: rarely, since a register costs as much as hundreds of them.
-const POLLS_PER_LOOK: u32 = 4096;
-/// Frames without a gap after which the device may have found no buffer. It may fetch descriptors long before it needs them.
-const FULL: usize = RECEIVE / 2;
 /// Controllers before GEM have other registers in places: their module number is lower (Linux `macb`, the same test).
 const FIRST_GEM: u32 = 2;
 
@@ -76,10 +73,7 @@ pub struct Gem {
     config: u32,
     /// Priority queues 1 to 7 that there are, a bit each.
     queues: u32,
-    /// Frames that were taken since the ring was last seen empty.
-    run: usize,
-    /// Polls since then that found nothing.
-    idle: u32,
+    polls: Polls,
     running: bool,
 }
 
@@ -102,8 +96,7 @@ impl Gem {
             clock,
             wire: Wire::Fixed,
             queues,
-            run: 0,
-            idle: 0,
+            polls: Polls::new(RECEIVE),
             running: true,
         };
         let link = device.find_wire(node, found);
@@ -190,13 +183,11 @@ impl Gem {
 
     /// After a poll that found nothing: was it because the ring was full, and does all run?
     fn look_after(&mut self) {
-        if self.run >= FULL {
+        let doubts = self.polls.found_nothing();
+        if doubts.full {
             self.revive_receiver(receive_status::NO_BUFFER | receive_status::OVERRUN | receive_status::BUS_ERROR);
         }
-        self.run = 0;
-        self.idle = self.idle.saturating_add(1);
-        if self.idle >= POLLS_PER_LOOK {
-            self.idle = 0;
+        if doubts.look {
             self.revive_receiver(receive_status::OVERRUN | receive_status::BUS_ERROR);
             // A start that comes while the transmitter looks at the last descriptor is lost.
             if self.rings.is_transmitting() {
@@ -262,7 +253,7 @@ impl NetDevice for Gem {
         }
         let received = self.rings.receive(sink);
         if received {
-            self.run = self.run.saturating_add(1);
+            self.polls.found();
         } else {
             self.look_after();
         }

@@ -7,6 +7,7 @@ pub mod fec;
 pub mod gem;
 pub mod genet;
 mod phy;
+mod polls;
 pub mod virtio_net;
 
 use hal::net::TransmitError;

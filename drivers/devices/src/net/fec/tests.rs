@@ -8,9 +8,10 @@ use hal::node::{Ethernet, FixedLink, PhyMode};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
-use super::{Fec, FecError, POLLS_PER_LOOK};
-use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, received, send};
+use super::{Fec, FecError};
+use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, poll_idle, received, send};
 use crate::net::phy::model::phy;
+use crate::net::polls::POLLS_PER_LOOK;
 
 const MAC: [u8; 6] = [0x02, 0x04, 0x9f, 4, 5, 6];
 const OTHER: [u8; 6] = [2, 0, 0, 0, 0, 8];
@@ -50,12 +51,6 @@ fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model))
 fn started() -> (Model, Fec) {
     let machine = machine(&node(wired()), |_| ());
     (machine.model, machine.device.unwrap())
-}
-
-fn poll_idle(fec: &mut Fec) {
-    for _ in 0..POLLS_PER_LOOK {
-        assert_eq!(received(fec), None);
-    }
 }
 
 /// Speed and duplex mode, as (RMII_10T, ECR.SPEED, FDEN).

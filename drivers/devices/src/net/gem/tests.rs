@@ -8,9 +8,10 @@ use hal::node::{Ethernet, FixedLink};
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Region};
 
 use super::model::{Model, Sending};
-use super::{Gem, GemError, POLLS_PER_LOOK};
-use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, received, send};
+use super::{Gem, GemError};
+use crate::net::bench::{self, BROADCAST, Network, frame, frames_flow_both_ways, poll_idle, received, send};
 use crate::net::phy::model::phy;
+use crate::net::polls::POLLS_PER_LOOK;
 
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 7];
 const SPEED: u32 = 1 << 10 | 3;
@@ -45,12 +46,6 @@ fn machine_with(memory: BusMemory, node: &NodeInfo, change: impl FnOnce(&Model))
 fn started() -> (Model, Gem) {
     let machine = machine(&node(wired()), |_| ());
     (machine.model, machine.device.unwrap())
-}
-
-fn poll_idle(gem: &mut Gem) {
-    for _ in 0..POLLS_PER_LOOK {
-        assert_eq!(received(gem), None);
-    }
 }
 
 /// With descriptors of 64-bit and of 32-bit addresses, with and without other queues.
