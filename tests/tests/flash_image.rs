@@ -67,15 +67,23 @@ fn zynqmp_has_the_loader_behind_tf_a() {
     for file in files {
         fs::copy(built("zcu102", "slipway-load.elf"), folder.join(file)).unwrap();
     }
+    fs::write(folder.join("pmufw.elf"), management_program()).unwrap();
     let (text, image) = made("zcu102", &folder);
     let parts = text.lines().filter(|line| line.contains("Attributes : "));
     let parts: Vec<&str> = parts.map(str::trim).collect();
     assert_eq!(parts, ["Attributes : EL3 secure", "Attributes : EL2"], "{text}");
     assert!(image.ends_with("zcu102/flash/BOOT.BIN"), "{text}");
-    assert!(holds(&fs::read(image).unwrap(), "zcu102"));
+    assert!(holds(&fs::read(&image).unwrap(), "zcu102"));
+    // As the board's README has it for those who use the maker's tool.
+    let arguments = ["-arch", "zynqmp", "-image", "boot.bif", "-w", "-o", "by-bootgen.bin"];
+    tool("bootgen", &arguments, image.parent().unwrap());
+    assert!(holds(
+        &fs::read(image.with_file_name("by-bootgen.bin")).unwrap(),
+        "zcu102"
+    ));
 }
 
-/// A program for the chip's management processor, a MicroBlaze: an ELF header, a program header, instructions.
+/// A program for a chip's management processor, a MicroBlaze: an ELF header, a program header, instructions.
 fn management_program() -> Vec<u8> {
     const CODE: [u8; 256] = [0; 256];
     let ident: [u8; 16] = *b"\x7fELF\x01\x01\x01\0\0\0\0\0\0\0\0\0";

@@ -201,6 +201,7 @@ fn damaged_chains_are_told_with_file_and_cluster() {
         let end = if wide { 102 } else { 4087 };
         let mut say = |cluster: usize, value: u32| {
             image.link(cluster, value);
+            assert_eq!(image.with(|fs| fs.size("file")), Ok(Ok(1300)), "it is in the directory");
             let said = image.open("file");
             let said = said
                 .strip_prefix("the FAT is damaged at cluster ")
