@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use regex::bytes::Regex;
 use serde_json::{Value, json};
 
+use crate::processor_time;
 use monitor::Monitor;
 use transcript::Transcript;
 
@@ -304,6 +305,16 @@ impl Console {
     pub fn wait_end(&mut self, timeout: Duration) -> Result<ExitStatus, Error> {
         let status = wait_for(&mut self.child, timeout);
         host("QEMU cannot be waited for", status)?.ok_or_else(|| self.late("QEMU's end", timeout))
+    }
+
+    /// What QEMU has had of the host's processors so far, in ticks of 10 ms.
+    ///
+    /// # Errors
+    /// [`Error::Host`] if it is gone.
+    pub fn ticks(&self) -> Result<u32, Error> {
+        let stat = format!("/proc/{}/stat", self.child.id());
+        let ticks = processor_time::ticks(stat.as_ref());
+        Ok(host("QEMU's time cannot be read", ticks)?.1)
     }
 
     /// Gives the monitor a QMP command and returns what it answers.

@@ -15,6 +15,7 @@ mod guests;
 mod initramfs;
 mod machine;
 pub mod network;
+pub mod processor_time;
 mod scenario;
 mod tools;
 

@@ -48,6 +48,21 @@ fn every_shape_of_the_machine_comes_to_the_prompt() {
     }
 }
 
+/// A loader that waits leaves the host's processors alone, with each interrupt controller and at each exception level.
+#[test]
+fn the_processor_sleeps_while_the_loader_waits() {
+    for gic in [2, 3] {
+        let machine = machine().gic(gic).smp(1);
+        for (machine, level) in [(machine.clone(), "el2"), (machine.el1(), "el1")] {
+            let mut console = prompt(&machine, &format!("start-sleeps-gic{gic}-{level}"));
+            let before = console.ticks().unwrap();
+            console.command("sleep 1").unwrap();
+            let taken = console.ticks().unwrap() - before;
+            assert!(taken < 75, "GIC {gic} {level}: {taken} of 100 ticks");
+        }
+    }
+}
+
 #[test]
 fn a_kernel_of_qemu_comes_to_the_prompt() {
     let machine = machine().firmware(Firmware::Kernel(slipway()));

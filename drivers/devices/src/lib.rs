@@ -57,6 +57,7 @@ macro_rules! words_only {
 pub mod block;
 pub mod cache_lines;
 pub mod flash;
+pub mod gic;
 pub mod mmc;
 pub mod net;
 pub mod pci;

@@ -34,6 +34,8 @@ pub(crate) fn wait_until(clock: &dyn Clock, limit: Duration, mut done: impl FnMu
 pub(crate) enum Poll {
     /// Memory is looked at: nothing but the device's own time is waited for.
     Memory,
+    /// The same, and the device is known to need a millisecond or more.
+    MemoryLong,
     /// A register is looked at, which can hold up the device's own work (under emulation both take the same lock): ever more rarely, up to
     /// some 100 microseconds apart, little beside a transfer that is worth waiting for.
     Register,
@@ -50,10 +52,20 @@ impl Poll {
         if cfg!(test) { 1 } else { self.schedule().1 }
     }
 
+    /// The polls after which the processor sleeps between two, as long as a register's polls then are apart. A small request is done by
+    /// then.
+    const fn polls_awake(self) -> u32 {
+        match self {
+            Self::Memory => 16_384,
+            Self::MemoryLong => 256,
+            Self::Register => 16,
+        }
+    }
+
     /// Both of these numbers, on hardware.
     const fn schedule(self) -> (u32, u32) {
         match self {
-            Self::Memory => (1, 4096),
+            Self::Memory | Self::MemoryLong => (1, 4096),
             Self::Register => (8192, 64),
         }
     }
@@ -81,12 +93,17 @@ pub(crate) fn wait_working(
     let started = clock.now();
     let deadline = Deadline::after(started, limit);
     let mut turn = Deadline::after(started, TURN);
-    let (mut spins, mut spun) = (1u32, 0u32);
+    let (mut spins, mut spun, mut polls) = (1u32, 0u32, 0u32);
     loop {
-        for _ in 0..spins {
-            spin_loop();
+        if polls >= poll.polls_awake() && clock.rest() {
+            spun = poll.spins_per_reading();
+        } else {
+            for _ in 0..spins {
+                spin_loop();
+            }
+            spun = spun.saturating_add(spins);
         }
-        spun = spun.saturating_add(spins);
+        polls = polls.saturating_add(1);
         if done() {
             return true;
         }
@@ -108,10 +125,11 @@ pub(crate) fn wait_working(
 #[cfg(test)]
 mod tests {
     use alloc::vec::Vec;
+    use core::cell::Cell;
     use core::time::Duration;
 
-    use hal::Clock;
     use hal::fakes::ManualClock;
+    use hal::{Clock, Instant};
 
     use super::{Poll, more, wait_until, wait_working};
 
@@ -124,7 +142,7 @@ mod tests {
 
     #[test]
     fn polls_of_registers_become_rare_and_those_of_memory_do_not() {
-        for (poll, longest) in [(Poll::Register, 8192), (Poll::Memory, 1)] {
+        for (poll, longest) in [(Poll::Register, 8192), (Poll::Memory, 1), (Poll::MemoryLong, 1)] {
             let (most, per_reading) = poll.schedule();
             let spins: Vec<u32> = core::iter::successors(Some(1), |spins| Some(more(*spins, most)))
                 .take(20)
@@ -135,6 +153,50 @@ mod tests {
             );
             // The clock is read before a deadline is missed by more than some 100 microseconds.
             assert!(most.max(per_reading) <= 8192);
+        }
+    }
+
+    /// Sleeps a millisecond each time.
+    struct Sleeper(ManualClock, Cell<u32>);
+
+    impl Clock for Sleeper {
+        fn now(&self) -> Instant {
+            self.0.now()
+        }
+
+        fn entropy(&self) -> u64 {
+            0
+        }
+
+        fn rest(&self) -> bool {
+            self.0.advance(Duration::from_millis(1));
+            self.1.set(self.1.get() + 1);
+            true
+        }
+    }
+
+    #[test]
+    fn the_processor_sleeps_through_long_work_and_not_through_short() {
+        for (poll, awake) in [(Poll::Register, 16), (Poll::Memory, 16_384), (Poll::MemoryLong, 256)] {
+            for (needed, sleeps) in [(5, 0), (awake, 0), (awake + 1, 1), (awake + 8, 8)] {
+                let clock = Sleeper(ManualClock::with_step(0), Cell::new(0));
+                let mut polls = 0;
+                let done = || {
+                    polls += 1;
+                    polls > needed
+                };
+                assert!(wait_working((&clock, poll), Duration::from_secs(1), &mut || (), done));
+                assert_eq!(clock.1.get(), sleeps, "{poll:?} {needed}");
+            }
+            let clock = Sleeper(ManualClock::with_step(0), Cell::new(0));
+            let mut turns = 0;
+            let limit = Duration::from_millis(50);
+            assert!(!wait_working((&clock, poll), limit, &mut || turns += 1, || false));
+            assert_eq!(
+                (clock.1.get(), turns),
+                (50, 49),
+                "in time, and with the console's turns"
+            );
         }
     }
 

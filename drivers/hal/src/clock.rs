@@ -53,6 +53,32 @@ pub trait Clock {
 
     /// A number that differs from one start to the next, as seed for ports and transaction ids; not a secret.
     fn entropy(&self) -> u64;
+
+    /// Has the processor sleep for a moment, of 100 microseconds at most, in which there is nothing to do but to look again whether something
+    /// has come. `false`, at once, if it cannot.
+    fn rest(&self) -> bool {
+        false
+    }
+}
+
+/// How a loop waits for what may come at any time: it looks again at once for a while, and rests between looks when that has lasted.
+#[derive(Debug, Default)]
+pub struct Lull {
+    looks: u32,
+}
+
+impl Lull {
+    /// Looks before the first rest: a millisecond or so, in which a person's next key or a script's next line is answered at once.
+    const LOOKS: u32 = 4096;
+
+    /// Passes the time until the next look.
+    pub fn pass(&mut self, clock: &dyn Clock) {
+        let busy = self.looks < Self::LOOKS;
+        self.looks = self.looks.saturating_add(1);
+        if busy || !clock.rest() {
+            core::hint::spin_loop();
+        }
+    }
 }
 
 /// The instant after which a wait gives up.
@@ -76,5 +102,49 @@ impl Deadline {
     #[must_use]
     pub const fn instant(self) -> Instant {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+
+    use super::{Clock, Instant, Lull};
+
+    struct Sleeper {
+        rests: Cell<u32>,
+        can: bool,
+    }
+
+    impl Clock for Sleeper {
+        fn now(&self) -> Instant {
+            Instant::default()
+        }
+
+        fn entropy(&self) -> u64 {
+            0
+        }
+
+        fn rest(&self) -> bool {
+            self.rests.set(self.rests.get() + 1);
+            self.can
+        }
+    }
+
+    #[test]
+    fn a_lull_rests_once_it_has_lasted() {
+        for can in [true, false] {
+            let rests = Cell::new(0);
+            let clock = Sleeper { rests, can };
+            let mut lull = Lull::default();
+            for _ in 0..Lull::LOOKS {
+                lull.pass(&clock);
+            }
+            assert_eq!(clock.rests.get(), 0);
+            for _ in 0..10 {
+                lull.pass(&clock);
+            }
+            assert_eq!(clock.rests.get(), 10);
+        }
     }
 }

@@ -26,7 +26,7 @@ pub mod fakes;
 
 pub use addr::{PhysAddr, Region};
 pub use block::{BlockDevice, BlockError, BlockIdx, ReadPiece};
-pub use clock::{Clock, Deadline, Instant};
+pub use clock::{Clock, Deadline, Instant, Lull};
 pub use console::Console;
 pub use dma::{DmaMemory, StreamingDma};
 pub use flash::Flash;

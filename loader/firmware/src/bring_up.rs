@@ -22,6 +22,7 @@ use crate::mmu::{Map, Purpose};
 use crate::platform::Hardware;
 use crate::ram::PhysicalRam;
 use crate::ram_map::RamMap;
+use crate::rest::Rest;
 use crate::system::Machine;
 use crate::{board, console, power};
 
@@ -42,13 +43,17 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let map = Map::new(&ram, layout, Purpose::Loader).unwrap_or_else(|error| panic!("the memory map: {error}"));
     map.activate();
     pool.iter().for_each(Pool::settle);
-    let clock = clock(&tree);
+    let timer = timer(&tree);
+    let clock: Rc<dyn Clock> = Rc::<GenericTimer>::clone(&timer);
     let hardware = Hardware::new(&ram, Rc::clone(&clock), pool);
+    Rest::new(&tree, &hardware)
+        .into_iter()
+        .for_each(|rest| timer.rest_by(rest));
     let console = console::open(&tree, &hardware);
     let devices = probe::probe(&nodes, &hardware);
     let terminal = Terminal::new(console);
     let memory = memory(&ram, layout);
-    let machine = Machine::new(ram, *layout, map);
+    let machine = Machine::new((ram, *layout), map, timer);
     let mut context = Context::new(terminal, clock, memory, Box::new(machine));
     context.default_env = Environment::from_defaults(board::ENVIRONMENT);
     context.persistence = Persistence::open(board::ENVIRONMENT_PLACE, devices.flashes);
@@ -101,7 +106,7 @@ fn connect(context: &mut Context, devices: Vec<Box<dyn NetDevice>>) {
     context.say(format_args!("{line}"));
 }
 
-fn clock(tree: &Tree) -> Rc<dyn Clock> {
+fn timer(tree: &Tree) -> Rc<GenericTimer> {
     let node = tree.find_compatible("arm,armv8-timer").next();
     let fallback = node.and_then(|node| tree.u32(node, "clock-frequency"));
     match GenericTimer::new(fallback) {

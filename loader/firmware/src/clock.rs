@@ -1,12 +1,17 @@
 //! The generic timer's counter (Arm ARM D12).
 
 use aarch64_cpu::registers::{CNTFRQ_EL0, CNTVCT_EL0, Readable};
+use core::cell::RefCell;
+
 use hal::{Clock, Instant};
+
+use crate::rest::Rest;
 
 /// The virtual counter: the physical one at EL2, where entry sets CNTVOFF to 0, and what the hypervisor shows at EL1.
 pub(crate) struct GenericTimer {
     /// Microseconds per tick, in units of 2^-32.
     scale: u64,
+    rest: RefCell<Option<Rest>>,
 }
 
 impl GenericTimer {
@@ -18,7 +23,26 @@ impl GenericTimer {
         };
         Some(Self {
             scale: (1_000_000u64 << 32).checked_div(frequency)?,
+            rest: RefCell::new(None),
         })
+    }
+
+    /// From now on sleeps by `rest` when there is nothing to do, if that works.
+    pub(crate) fn rest_by(&self, mut rest: Rest) {
+        let works = rest.begin(self);
+        *self.rest.borrow_mut() = works.then_some(rest);
+    }
+
+    /// Leaves the machine to `program` as it was before anything slept.
+    pub(crate) fn without_rest<T>(&self, program: impl FnOnce() -> T) -> T {
+        let rest = self.rest.take();
+        let rest = rest.map(|mut rest| {
+            rest.end();
+            rest
+        });
+        let outcome = program();
+        rest.into_iter().for_each(|rest| self.rest_by(rest));
+        outcome
     }
 }
 
@@ -26,6 +50,11 @@ impl Clock for GenericTimer {
     fn now(&self) -> Instant {
         let micros = (u128::from(CNTVCT_EL0.get()) * u128::from(self.scale)) >> 32;
         Instant::from_micros(micros as u64)
+    }
+
+    fn rest(&self) -> bool {
+        let rest = self.rest.borrow();
+        rest.as_ref().map(Rest::sleep).is_some()
     }
 
     fn entropy(&self) -> u64 {

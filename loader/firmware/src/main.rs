@@ -28,6 +28,7 @@ mod power;
 mod provoke;
 mod ram;
 mod ram_map;
+mod rest;
 mod system;
 
 use linked_list_allocator::LockedHeap;

@@ -1,5 +1,6 @@
 //! The machine as the loader core sees it.
 
+use alloc::rc::Rc;
 use alloc::string::String;
 
 use aarch64_cpu::registers::{CurrentEL, Readable};
@@ -7,6 +8,7 @@ use aarch64_paging::MapError;
 use hal::system::BusFault;
 use hal::{ExceptionLevel, Fault, HandOver, PhysAddr, Region, System, Width};
 
+use crate::clock::GenericTimer;
 use crate::entry::jump;
 use crate::layout::Layout;
 use crate::mmu::{Map, Purpose};
@@ -21,16 +23,18 @@ pub(crate) struct Machine {
     map: Map,
     /// The map for programs, once there was one.
     program_map: Option<Map>,
+    timer: Rc<GenericTimer>,
 }
 
 impl Machine {
-    /// The machine with this RAM and the loader at `layout`; `map` is active.
-    pub(crate) fn new(ram: RamMap, layout: Layout, map: Map) -> Self {
+    /// The machine with this RAM and the loader at this place; `map` is active, and the loader rests by `timer`.
+    pub(crate) fn new((ram, layout): (RamMap, Layout), map: Map, timer: Rc<GenericTimer>) -> Self {
         Self {
             ram,
             layout,
             map,
             program_map: None,
+            timer,
         }
     }
 
@@ -77,7 +81,7 @@ impl System for Machine {
     fn call(&mut self, entry: PhysAddr, words: &[String]) -> Result<u64, &'static str> {
         let map = self.program_map().map_err(|_| "RAM could not be mapped executable")?;
         map.activate();
-        let returned = call::call(entry, words);
+        let returned = self.timer.without_rest(|| call::call(entry, words));
         self.map.activate();
         Ok(returned)
     }
@@ -90,8 +94,10 @@ impl System for Machine {
         for region in &request.clean {
             cache::clean_invalidate(*region);
         }
-        // SAFETY: the core has checked the image and the tree and claimed their places, their regions are clean, and no device
-        // does DMA any more (the caller shut them down). Nothing of the loader is needed from here on.
-        unsafe { jump(request.entry.get(), request.device_tree.get()) }
+        self.timer.without_rest(|| {
+            // SAFETY: the core has checked the image and the tree and claimed their places, their regions are clean, and no device
+            // does DMA any more (the caller shut them down). Nothing of the loader is needed from here on.
+            unsafe { jump(request.entry.get(), request.device_tree.get()) }
+        })
     }
 }

@@ -2,6 +2,8 @@
 
 use core::fmt::Write;
 
+use hal::Lull;
+
 use super::Command;
 use crate::console::terminal::CTRL_C;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
@@ -24,12 +26,13 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         _ => return Err(CommandError::Usage),
     };
     let _ = context.write_str(prompt);
+    let mut lull = Lull::default();
     let key = loop {
         match context.terminal.read() {
             Some(key) => break key,
             None => context.idle(),
         }
-        core::hint::spin_loop();
+        lull.pass(context.clock.as_ref());
     };
     context.terminal.write_bytes(b"\r\n");
     match key {

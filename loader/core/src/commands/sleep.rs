@@ -1,6 +1,6 @@
 //! `sleep`: waits.
 
-use hal::Deadline;
+use hal::{Deadline, Lull};
 
 use super::Command;
 use crate::context::{Args, CommandError, CommandResult, Context, Status};
@@ -23,11 +23,12 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     };
     let time = number::seconds(time)?;
     let deadline = Deadline::after(context.clock.now(), time);
+    let mut lull = Lull::default();
     while !deadline.expired(context.clock.now()) {
         if context.terminal.interrupted() {
             return Err(CommandError::Interrupted);
         }
-        core::hint::spin_loop();
+        lull.pass(context.clock.as_ref());
     }
     Ok(Status::Success)
 }

@@ -3,7 +3,7 @@
 use core::fmt::Write;
 use core::time::Duration;
 
-use hal::Deadline;
+use hal::{Deadline, Lull};
 
 use super::stop_keys::StopKeys;
 use crate::context::Context;
@@ -63,14 +63,14 @@ fn wait_for_word(context: &mut Context, mut keys: StopKeys, seconds: u64) -> Aut
     // A Ctrl-C is a letter as any other here.
     context.terminal.defer_interrupts(true);
     let deadline = Deadline::after(context.clock.now(), Duration::from_secs(seconds));
-    let mut outcome = None;
+    let (mut outcome, mut lull) = (None, Lull::default());
     while outcome.is_none() {
         outcome = match context.terminal.read() {
             Some(key) => keys.typed(key),
             None if deadline.expired(context.clock.now()) => Some(Autoboot::Boot),
             None => None,
         };
-        core::hint::spin_loop();
+        lull.pass(context.clock.as_ref());
     }
     context.terminal.defer_interrupts(false);
     outcome.unwrap_or(Autoboot::Boot)
@@ -78,12 +78,13 @@ fn wait_for_word(context: &mut Context, mut keys: StopKeys, seconds: u64) -> Aut
 
 fn key_within_a_second(context: &mut Context) -> Option<u8> {
     let deadline = Deadline::after(context.clock.now(), Duration::from_secs(1));
+    let mut lull = Lull::default();
     while !deadline.expired(context.clock.now()) {
         let key = context.terminal.read();
         if key.is_some() {
             return key;
         }
-        core::hint::spin_loop();
+        lull.pass(context.clock.as_ref());
     }
     None
 }

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::time::Duration;
 
-use hal::Deadline;
+use hal::{Deadline, Lull};
 
 use super::editor::{LineEditor, Typed};
 use super::history::History;
@@ -42,6 +42,7 @@ fn ask(
     let mut history = History::default();
     editor.insert(initial.as_bytes(), &mut context.terminal);
     let mut deadline = next_deadline(context, limit);
+    let mut lull = Lull::default();
     loop {
         let Some(key) = context.terminal.read() else {
             if deadline.is_some_and(|deadline| deadline.expired(context.clock.now())) {
@@ -49,9 +50,10 @@ fn ask(
                 return Ok(None);
             }
             context.idle();
-            core::hint::spin_loop();
+            lull.pass(context.clock.as_ref());
             continue;
         };
+        lull = Lull::default();
         deadline = next_deadline(context, limit);
         match editor.feed(key, &mut history, &mut context.terminal) {
             Typed::Line(line) => return Ok(Some(line)),

@@ -4,7 +4,7 @@ use alloc::string::String;
 use core::fmt::Write;
 use core::time::Duration;
 
-use hal::Deadline;
+use hal::{Deadline, Lull};
 
 use super::VERSION;
 use super::autoboot::{Autoboot, count_down};
@@ -30,10 +30,13 @@ pub fn print_banner(context: &mut Context) {
 pub fn run(context: &mut Context) -> ! {
     let mut repl = Repl::default();
     repl.start(context);
+    let mut lull = Lull::default();
     loop {
-        if !repl.poll(context) {
+        if repl.poll(context) {
+            lull = Lull::default();
+        } else {
             context.idle();
-            core::hint::spin_loop();
+            lull.pass(context.clock.as_ref());
         }
     }
 }

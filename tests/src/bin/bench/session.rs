@@ -1,12 +1,12 @@
 //! A machine whose console is read with as little delay as can be: pipes, one blocking reader, no monitor.
 
 use std::io::{Read, Write};
-use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use qemu::Machine;
+use qemu::processor_time::ticks;
 
 use crate::Result;
 
@@ -197,26 +197,15 @@ impl Drop for Session {
 
 /// What QEMU has had of the processors, in seconds, without what the machine's other CPUs have, which only wait to be started.
 fn processor_time(id: u32) -> Result<f64> {
-    let mut ticks = ticks(format!("/proc/{id}/stat").as_ref())?.1;
+    let mut time = ticks(format!("/proc/{id}/stat").as_ref())?.1;
     for thread in std::fs::read_dir(format!("/proc/{id}/task"))? {
         // Those for the disk come and go.
-        if let Ok((name, of_thread)) = self::ticks(&thread?.path().join("stat"))
+        if let Ok((name, of_thread)) = ticks(&thread?.path().join("stat"))
             && name.starts_with("CPU ")
             && !name.starts_with("CPU 0/")
         {
-            ticks = ticks.saturating_sub(of_thread);
+            time = time.saturating_sub(of_thread);
         }
     }
-    Ok(f64::from(ticks) / 100.0)
-}
-
-/// The name and the time of a process or a thread, in ticks of 10 ms (proc(5): fields 2, 14 and 15 of `stat`).
-fn ticks(stat: &Path) -> Result<(String, u32)> {
-    let text = std::fs::read_to_string(stat)?;
-    let (name, fields) = text
-        .split_once('(')
-        .and_then(|(_, rest)| rest.rsplit_once(") "))
-        .ok_or("stat has no name")?;
-    let times = fields.split(' ').skip(11).take(2).map(str::parse::<u32>);
-    Ok((name.to_owned(), times.sum::<std::result::Result<_, _>>()?))
+    Ok(f64::from(time) / 100.0)
 }
