@@ -43,6 +43,12 @@ pub(super) mod status {
 const OVERHEAD: u16 = 2;
 /// The most bytes in one request: enough that more are no faster, and few enough that each ends well within the time that it may take.
 const REQUEST_BYTES: u32 = 16 << 20;
+/// What is read at once from this many bytes on is [`SHARES`] requests, so that a device with several processors or disks behind it does
+/// some of them side by side.
+const SHARED: usize = 4 << 20;
+const SHARES: usize = 8;
+/// No share is less: beside this much, what a request costs by itself is nothing.
+const SHARE: usize = 1 << 20;
 
 /// How much data a request takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,19 +82,39 @@ impl Limits {
     }
 
     /// Requests of `kind` for the blocks from `first` on, which are all of `data`.
+    ///
+    /// Shares of a long read overlap by a block, which is read twice: QEMU makes one request of those that adjoin, and has one thread copy
+    /// all their bytes.
     pub(super) fn requests(self, kind: u32, first: BlockIdx, data: Data) -> impl Iterator<Item = Request> {
-        (0..data.len).step_by(self.request.max(1)).map(move |done| {
+        let (share, overlap) = if data.device_writes && data.len >= SHARED {
+            self.share(data.len)
+        } else {
+            (self.request, 0)
+        };
+        (0..data.len).step_by(share.max(1)).map(move |done| {
             // Neither sum is too large: the blocks are on the medium, the bytes in memory.
             let first = first.checked_add(block_count(done)).unwrap_or(first);
             let address = u64::try_from(done).ok().and_then(|done| data.address.checked_add(done));
             let data = Data {
                 address: address.unwrap_or(PhysAddr(u64::MAX)),
-                len: data.len.saturating_sub(done).min(self.request),
+                len: data.len.saturating_sub(done).min(share.saturating_add(overlap)),
                 ..data
             };
             let data = Some(data);
             Request { kind, first, data }
         })
+    }
+
+    /// The bytes between the beginnings of two requests that read `len` bytes together, and those that both of them read.
+    fn share(self, len: usize) -> (usize, usize) {
+        let most = self.request.saturating_sub(BLOCK_SIZE);
+        let share = len.div_ceil(SHARES).next_multiple_of(BLOCK_SIZE);
+        let share = share.max(SHARE);
+        if self.request < SHARE {
+            (self.request, 0)
+        } else {
+            (share.min(most), BLOCK_SIZE)
+        }
     }
 
     /// How many descriptors `request` takes.
@@ -113,4 +139,11 @@ pub(super) struct Request {
     pub(super) kind: u32,
     pub(super) first: BlockIdx,
     pub(super) data: Option<Data>,
+}
+
+impl Request {
+    /// How many bytes of data it has.
+    pub(super) fn len(&self) -> usize {
+        self.data.map_or(0, |data| data.len)
+    }
 }

@@ -24,6 +24,8 @@ const QUEUE_SIZES: core::ops::RangeInclusive<u16> = 4..=1 << QUEUE_BITS;
 const QUEUE_BITS: u32 = 8;
 /// How long the device may take until it ends one of its requests: a disk that has to start up, behind a busy host.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
+/// What no device reads in less than a millisecond.
+const LARGE: usize = 4 << 20;
 
 /// Where things are in the memory that is shared all the time. Each request has the header and the status of its ticket's number.
 mod shared {
@@ -183,7 +185,9 @@ impl Requests {
         let before = queue.with_device();
         let mut failed = None;
         let mut sane = true;
-        let in_time = wait_working((self.clock.as_ref(), Poll::Memory), REQUEST_LIMIT, meanwhile, || {
+        let bytes: usize = given.iter().flatten().map(|given| given.request.len()).sum();
+        let poll = if bytes < LARGE { Poll::Memory } else { Poll::MemoryLong };
+        let in_time = wait_working((self.clock.as_ref(), poll), REQUEST_LIMIT, meanwhile, || {
             while let Some(ticket) = queue.take_done() {
                 let [result, _] = shared.read16(shared::status(ticket)).to_le_bytes();
                 let ended = given.get_mut(ticket.index()).and_then(Option::take);

@@ -241,7 +241,7 @@ fn a_disk_that_takes_less_than_a_block_is_refused() {
 #[test]
 fn large_transfers_take_few_requests() {
     let blocks = 40 << 11;
-    for (lends, most) in [(true, 3), (false, 640)] {
+    for (lends, most) in [(true, 8), (false, 640)] {
         let (model, mut device) = started(&Setup { lends, ..USUAL }, Disk::new(blocks));
         let bytes = read(&mut device, 0, blocks).unwrap();
         assert!(bytes == model.0.borrow().disk.as_ref().unwrap().bytes);

@@ -107,6 +107,32 @@ fn the_queue_is_filled_again_before_it_is_empty() {
     assert!(batches.len() < 10, "{batches:?}");
 }
 
+/// QEMU makes one request of those that adjoin, and has one thread do it.
+#[test]
+fn a_long_read_is_shared_out_and_no_two_shares_adjoin() {
+    // Blocks, those that one request may have, and how many requests that makes.
+    for (blocks, most, requests) in [
+        ((4 << 11) - 1, u32::MAX, 1),
+        (4 << 11, u32::MAX, 4),
+        (4 << 11, 2048, 5),
+        (40 << 11, u32::MAX, 8),
+        ((40 << 11) + 9, u32::MAX, 8),
+        (4 << 11, 1024, 8),
+    ] {
+        let mut disk = Disk::new(blocks);
+        (disk.seg_max, disk.size_max) = (1, most.saturating_mul(512));
+        let (model, mut device) = started(&USUAL, disk);
+        check(&model, &mut device, &[(0, blocks)]);
+        let seen = take_seen(&model);
+        assert_eq!(seen.len(), requests, "{blocks} {most}");
+        assert_eq!(take_batches(&model), [requests]);
+        let adjoin = |two: &[super::Seen]| two[1].sector == two[0].sector + two[0].len as u64 / 512;
+        // Shares smaller than that would cost more than they gain.
+        let may = most < 2048;
+        assert!(seen.windows(2).all(|two| may || !adjoin(two)), "{blocks} {most}");
+    }
+}
+
 #[test]
 fn small_queues_and_requests_of_many_descriptors() {
     for (limit, most) in [(4, 1), (8, 2), (16, 5), (256, 85), (1024, 85)] {
