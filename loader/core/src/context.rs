@@ -225,8 +225,9 @@ impl Context {
         self.set_variable(name, Some(value).filter(|value| !value.is_empty()), false)
     }
 
-    /// Does what waits while nobody types: the network answers ARP and ping.
+    /// Does what waits while nobody types: the network answers ARP and ping. And somebody may exchange a card meanwhile.
     pub fn idle(&mut self) {
+        self.storage.forget();
         if let Some(network) = &mut self.network {
             network.serve();
         }

@@ -11,9 +11,11 @@ use hal::{BlockDevice, BlockError};
 use thiserror::Error;
 
 mod counted;
+mod kept;
 
 use counted::Counted;
 pub use counted::Statistics;
+pub use kept::Limits;
 
 /// Why a device cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -87,6 +89,18 @@ impl Storage {
             (*interface, *number, core::mem::take(&mut device.statistics))
         };
         self.devices.iter_mut().map(taken).collect()
+    }
+
+    /// Forgets what was kept of what was read: somebody may exchange a card now.
+    pub fn forget(&mut self) {
+        self.devices.iter_mut().for_each(|(.., device)| device.kept.forget());
+    }
+
+    /// From now on keeps so much of what is read.
+    pub fn limit_kept(&mut self, limits: Limits) {
+        self.devices
+            .iter_mut()
+            .for_each(|(.., device)| device.kept.limit(limits));
     }
 
     /// As [`Storage::device`], and looks what is in it if nobody has yet.

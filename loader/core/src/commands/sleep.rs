@@ -23,6 +23,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
     };
     let time = number::seconds(time)?;
     let deadline = Deadline::after(context.clock.now(), time);
+    // Time enough to exchange a card.
+    context.storage.forget();
     let mut lull = Lull::default();
     while !deadline.expired(context.clock.now()) {
         if context.terminal.interrupted() {

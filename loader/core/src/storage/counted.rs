@@ -1,10 +1,15 @@
-//! A device that counts what it is asked for.
+//! A device that counts what it is asked for, and need not be asked twice.
+//!
+//! One command after the other reads the same few blocks: the partition table, where a file system begins, a directory. They are kept while
+//! a line or a script runs. Once the loader waits for a person they are forgotten, who may exchange the card.
 
 use alloc::boxed::Box;
 
 use hal::block::{BLOCK_SIZE, BlockInterface, Medium};
 use hal::flash::Meanwhile;
 use hal::{BlockDevice, BlockError, BlockIdx, ReadPiece};
+
+use super::kept::Kept;
 
 /// What a device was asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,12 +22,15 @@ pub struct Statistics {
     pub writes: u64,
     /// How many blocks were written in all.
     pub blocks_written: u64,
+    /// How many times the device did not have to be read, because the blocks had been kept.
+    pub kept: u64,
 }
 
-/// A device and its [`Statistics`]. What failed counts as well.
+/// A device, its [`Statistics`], where what failed counts as well, and what it was read for last.
 pub(super) struct Counted {
     pub(super) device: Box<dyn BlockDevice>,
     pub(super) statistics: Statistics,
+    pub(super) kept: Kept,
 }
 
 impl Counted {
@@ -30,6 +38,7 @@ impl Counted {
         Self {
             device,
             statistics: Statistics::default(),
+            kept: Kept::default(),
         }
     }
 
@@ -61,6 +70,7 @@ impl BlockDevice for Counted {
     }
 
     fn rescan(&mut self, meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.kept.forget();
         self.device.rescan(meanwhile)
     }
 
@@ -69,8 +79,18 @@ impl BlockDevice for Counted {
     }
 
     fn read(&mut self, first: BlockIdx, bytes: &mut [u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        if self.device.medium().is_some() && self.kept.find(first, bytes) {
+            self.statistics.kept = self.statistics.kept.saturating_add(1);
+            return Ok(());
+        }
         self.count_read(bytes.len());
-        self.device.read(first, bytes, meanwhile)
+        let read = self.device.read(first, bytes, meanwhile);
+        match read {
+            Ok(()) => self.kept.keep(first, bytes),
+            // Whatever the reason: the card may be another one.
+            Err(_) => self.kept.forget(),
+        }
+        read
     }
 
     fn read_scattered(&mut self, pieces: &mut [ReadPiece<'_>], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
@@ -81,12 +101,14 @@ impl BlockDevice for Counted {
     }
 
     fn write(&mut self, first: BlockIdx, bytes: &[u8], meanwhile: Meanwhile<'_>) -> Result<(), BlockError> {
+        self.kept.forget();
         self.statistics.writes = self.statistics.writes.saturating_add(1);
         self.statistics.blocks_written = self.statistics.blocks_written.saturating_add(blocks(bytes.len()));
         self.device.write(first, bytes, meanwhile)
     }
 
     fn shutdown(&mut self) {
+        self.kept.forget();
         self.device.shutdown();
     }
 }
