@@ -151,6 +151,7 @@ struct Description {
 pub struct Machine {
     description: Description,
     el2: bool,
+    el3: bool,
     nic: Nic,
     firmware: Option<Firmware>,
     flash: Option<PathBuf>,
@@ -175,6 +176,7 @@ impl Machine {
         Ok(Self {
             description,
             el2: true,
+            el3: false,
             nic: Nic::None,
             firmware: None,
             flash: None,
@@ -232,6 +234,12 @@ impl Machine {
     /// Leaves the virtualization extension out: firmware starts at EL1.
     pub fn el1(mut self) -> Self {
         self.el2 = false;
+        self
+    }
+
+    /// Adds the security extension (`secure=on`): firmware starts at EL3, and nothing of QEMU's answers PSCI calls.
+    pub fn el3(mut self) -> Self {
+        self.el3 = true;
         self
     }
 
@@ -349,6 +357,9 @@ impl Machine {
             } else {
                 ",virtualization=off"
             };
+        }
+        if self.el3 {
+            option += ",secure=on";
         }
         if let Some(gic) = description.gic {
             option += &format!(",gic-version={gic}");
@@ -490,13 +501,14 @@ mod tests {
             .memory("8G")
             .smp(8)
             .gic(3)
-            .el1();
+            .el1()
+            .el3();
         let machine = machine
             .firmware(Firmware::Kernel("f.bin".into()))
             .extra(["-d", "guest_errors"]);
         assert_eq!(
             line(&machine),
-            "-machine virt,virtualization=off,gic-version=3 -cpu max -m 8G -smp 8 -display none -audio none \
+            "-machine virt,virtualization=off,secure=on,gic-version=3 -cpu max -m 8G -smp 8 -display none -audio none \
              -kernel f.bin -nic none -d guest_errors"
         );
     }

@@ -22,7 +22,8 @@ options:
   --smp N           number of CPUs
   --memory SIZE     as 512M, 2G
   --gic N           interrupt controller, 2 or 3
-  --el1             no virtualization extension: start at EL1";
+  --el1             no virtualization extension: start at EL1
+  --el3             the security extension: start at EL3, for an image that begins with TF-A";
 
 /// What any step may fail with; its text is for the person at the terminal.
 type AnyError = Box<dyn std::error::Error>;
@@ -44,6 +45,7 @@ struct Options {
     memory: Option<String>,
     gic: Option<u32>,
     el1: bool,
+    el3: bool,
 }
 
 impl Options {
@@ -67,6 +69,7 @@ impl Options {
                 "--memory" => options.memory = Some(value()?),
                 "--gic" => options.gic = Some(value()?.parse()?),
                 "--el1" => options.el1 = true,
+                "--el3" => options.el3 = true,
                 _ => return Err(format!("unknown option {option}\n{USAGE}").into()),
             }
         }
@@ -100,7 +103,12 @@ impl Options {
                 machine = set(machine, value);
             }
         }
-        Ok(if self.el1 { machine.el1() } else { machine })
+        for (wanted, set) in [(self.el1, Machine::el1 as fn(_) -> _), (self.el3, Machine::el3)] {
+            if wanted {
+                machine = set(machine);
+            }
+        }
+        Ok(machine)
     }
 }
 

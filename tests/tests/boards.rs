@@ -129,7 +129,7 @@ fn zcu102_starts_in_every_way() {
     assert!(answer.contains("level       = EL1"), "{answer}");
     drop(console);
     // Then there is no TF-A either, and nobody to answer an SMC.
-    let mut console = prompt(&machine("zcu102").extra(["-machine", "secure=on"]), "board-zcu102-el3");
+    let mut console = prompt(&machine("zcu102").el3(), "board-zcu102-el3");
     let answer = console.command("bdinfo; reset").unwrap();
     assert!(answer.contains("level       = EL2"), "{answer}");
     assert!(answer.contains("the loader was started at EL3"), "{answer}");
