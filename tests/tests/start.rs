@@ -63,6 +63,27 @@ fn the_processor_sleeps_while_the_loader_waits() {
     }
 }
 
+/// Out of the secure flash, which EL2 does not see: what comes after needs to know that TF-A is missing, and the second flash is there as ever.
+#[test]
+fn at_el3_the_prompt_comes_with_a_warning() {
+    for (cpu, gic) in [("cortex-a57", 2), ("max", 3)] {
+        let machine = machine().cpu(cpu).gic(gic).el3();
+        let mut console = prompt(&machine, &format!("start-el3-{cpu}"));
+        let transcript = console.transcript();
+        for line in ["), at EL2", "Warning: started at EL3, without TF-A"] {
+            assert!(transcript.contains(line), "no {line:?} in {transcript}");
+        }
+        let answer = console.command("md.l 0 1; saveenv; reset").unwrap();
+        for line in [
+            "nothing answers at 0x0",
+            "Saving Environment to Flash... OK",
+            "the loader was started at EL3",
+        ] {
+            assert!(answer.contains(line), "no {line:?} in {answer}");
+        }
+    }
+}
+
 #[test]
 fn a_kernel_of_qemu_comes_to_the_prompt() {
     let machine = machine().firmware(Firmware::Kernel(slipway()));

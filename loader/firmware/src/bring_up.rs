@@ -80,6 +80,11 @@ fn introduce(context: &mut Context) {
         board::DESCRIPTION
     ));
     context.say(format_args!("DRAM:  {mib} MiB"));
+    if power::came_from_el3() {
+        context.say(format_args!(
+            "Warning: started at EL3, without TF-A: what is booted has no PSCI, so one CPU, and its interrupts may not arrive"
+        ));
+    }
 }
 
 /// Gives the loader the first network device that works; the others are stopped.

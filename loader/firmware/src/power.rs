@@ -67,6 +67,11 @@ fn kept() -> u64 {
     if at_el2() { TPIDR_EL2.get() } else { TPIDR_EL1.get() }
 }
 
+/// Whether no firmware is below the loader, which came from EL3 itself.
+pub(crate) fn came_from_el3() -> bool {
+    kept() & FROM_EL3 != 0
+}
+
 /// Says that a fatal error is about to be reported. `false` if one is being reported already: then reporting is what fails.
 pub(crate) fn begin_last_words() -> bool {
     let kept = kept();
