@@ -90,6 +90,11 @@ impl Guests {
         self.cache.join("host/tf-a-rpi4.bin")
     }
 
+    /// The folder of TF-A's stages for the virt machine: `bl1.bin`, `bl2.bin`, `bl31.bin`.
+    pub fn tf_a_qemu(&self) -> PathBuf {
+        self.cache.join("host/tf-a-qemu")
+    }
+
     /// The TFTP server `atftpd`.
     pub fn atftpd(&self) -> PathBuf {
         self.cache.join("host/atftpd")

@@ -180,3 +180,21 @@ fn the_raspberry_pi_gets_a_card() {
         assert_eq!(fs::read(copy).unwrap(), fs::read(source).unwrap(), "{file}");
     }
 }
+
+/// The flash that is complete is started in `tf_a.rs`.
+#[test]
+fn the_virt_machine_gets_tf_as_flash_if_all_fits() {
+    let folder = makers("flash-qemu-virt");
+    let files = ["bl1.bin", "bl2.bin", "bl31.bin"];
+    misses("qemu-virt", &folder, &files);
+    for file in files {
+        fs::write(folder.join(file), vec![0x5a; 0x4_0001]).unwrap();
+    }
+    let output = flash_image("qemu-virt", &folder);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "BL1 and the FIP overlap");
+    assert!(
+        errors.contains("fip.bin cannot be at 0x40000: the file before ends at 0x40001"),
+        "{errors}"
+    );
+}
