@@ -110,6 +110,8 @@ pub enum Part {
         /// Whether it was quoted or escaped: then it makes a word even when empty.
         quoted: bool,
     },
+    /// `\"` outside of quotes: the character, or a quote around the value of a variable.
+    EscapedQuote,
     /// `$name`, `${name}`, `$?`.
     Variable {
         /// The name.

@@ -204,7 +204,7 @@ impl Runner<'_> {
                 self.body(otherwise)
             }
             Command::For { name, words, body } => {
-                let words = self.words(words)?;
+                let words = self.items(words)?;
                 let held = words.iter().map(String::len).fold(words.len(), usize::saturating_add);
                 let outside = self.context.shell.held;
                 self.context.shell.held = outside.saturating_add(held);
@@ -328,6 +328,11 @@ impl Runner<'_> {
     fn words(&mut self, words: &[Word]) -> Result<Vec<String>, CommandError> {
         let words = self.variables().words(words);
         words.map_err(|error| self.located(&error))
+    }
+
+    fn items(&mut self, words: &[Word]) -> Result<Vec<String>, CommandError> {
+        let items = self.variables().items(words);
+        items.map_err(|error| self.located(&error))
     }
 
     fn located(&self, error: &ExpandError) -> CommandError {

@@ -25,6 +25,9 @@ pub enum ExpandErrorKind {
         /// The variable that was one too many.
         name: String,
     },
+    /// The list of a `for` takes more room than that.
+    #[error("the words of this 'for' take more than {EXPANSION_LIMIT} bytes")]
+    TooLongList,
     /// `${name:=word}` could not set the variable.
     #[error(transparent)]
     Assign(#[from] EnvError),
@@ -73,12 +76,38 @@ impl Variables<'_> {
             ..Fields::default()
         };
         fields.done = core::mem::take(&mut fields.buffers.list);
+        let regroups = escaped_quotes_group(words);
         for word in words {
-            self.parts(&word.parts, false, &mut fields)
-                .map_err(|kind| ExpandError { kind, span: word.span })?;
-            fields.end_field();
+            let added = match regroups {
+                true => self.regrouped(&word.parts, &mut fields),
+                false => self.parts(&word.parts, false, &mut fields),
+            };
+            added.map_err(|kind| ExpandError { kind, span: word.span })?;
+            fields.end_word();
         }
         *self.buffers = fields.buffers;
+        Ok(fields.done)
+    }
+
+    /// What a `for` goes through: the words, split at blanks even where they are quoted, since U-Boot's older parser forgets the quotes
+    /// and scripts rely on it (`for slot in "${BOOT_ORDER}"`, `for devtype in "usb mmc"`).
+    ///
+    /// # Errors
+    /// As [`Variables::words`].
+    pub fn items(&mut self, words: &[Word]) -> Result<Vec<String>, ExpandError> {
+        let mut fields = Fields {
+            splits_all: true,
+            ..Fields::default()
+        };
+        for word in words {
+            let added = self.parts(&word.parts, false, &mut fields);
+            added.map_err(|kind| ExpandError { kind, span: word.span })?;
+            fields.end_word();
+            if fields.len > EXPANSION_LIMIT {
+                let kind = ExpandErrorKind::TooLongList;
+                return Err(ExpandError { kind, span: word.span });
+            }
+        }
         Ok(fields.done)
     }
 
@@ -93,11 +122,23 @@ impl Variables<'_> {
         Ok(fields.current.unwrap_or_default())
     }
 
+    /// Adds the parts of a word of a command whose escaped quotes group.
+    fn regrouped(&mut self, parts: &[Part], fields: &mut Fields) -> Result<(), ExpandErrorKind> {
+        for part in parts {
+            match part {
+                Part::EscapedQuote => fields.open_or_close_group(),
+                part => self.parts(core::slice::from_ref(part), fields.in_group, fields)?,
+            }
+        }
+        Ok(())
+    }
+
     /// Adds the parts; `whole` keeps values from being split.
     fn parts(&mut self, parts: &[Part], whole: bool, fields: &mut Fields) -> Result<(), ExpandErrorKind> {
         for part in parts {
             match part {
                 Part::Literal { text, quoted } => fields.push_value(text, whole || *quoted),
+                Part::EscapedQuote => fields.push_value("\"", true),
                 Part::Variable { name, fallback, quoted } => {
                     let whole = whole || *quoted;
                     match fallback {
@@ -148,6 +189,15 @@ impl Variables<'_> {
     }
 }
 
+/// Whether the escaped quotes of a command are quotes: if there is a variable in it, and each of them has its partner. U-Boot's older
+/// parser reads such a command once more when the values are in it, and scripts are written for that, those for Xen above all:
+/// `fdt set /chosen xen,xen-bootargs \"${xen_bootargs}\"`.
+fn escaped_quotes_group(words: &[Word]) -> bool {
+    let parts = || words.iter().flat_map(|word| &word.parts);
+    let quotes = parts().filter(|part| matches!(part, Part::EscapedQuote)).count();
+    quotes != 0 && quotes.is_multiple_of(2) && parts().any(|part| matches!(part, Part::Variable { .. }))
+}
+
 /// The room of words that are done with, to be used again: a loop that runs ten thousand commands would else go to the heap for each of
 /// their words.
 #[derive(Debug, Default)]
@@ -185,6 +235,10 @@ struct Fields {
     current: Option<String>,
     /// Bytes in all words, and what the words themselves count for.
     len: usize,
+    /// Whether blanks separate words even where they are quoted.
+    splits_all: bool,
+    /// Whether an escaped quote is open: blanks up to its partner separate no words.
+    in_group: bool,
 }
 
 impl Fields {
@@ -199,6 +253,7 @@ impl Fields {
 
     fn push_value(&mut self, value: &str, whole: bool) {
         let is_separator = |c: char| matches!(c, ' ' | '\t' | '\n');
+        let whole = whole && !self.splits_all;
         if whole || !value.contains(is_separator) {
             return self.push(value, whole);
         }
@@ -210,6 +265,20 @@ impl Fields {
             }
             self.end_field();
             self.push(piece, false);
+        }
+    }
+
+    /// Goes over an escaped quote. One begins a word even if nothing is in it.
+    fn open_or_close_group(&mut self) {
+        self.push("", true);
+        self.in_group = !self.in_group;
+    }
+
+    /// Goes over the blanks behind a word as written. However many there are, the older parser leaves one between quotes.
+    fn end_word(&mut self) {
+        match self.in_group {
+            true => self.push(" ", true),
+            false => self.end_field(),
         }
     }
 

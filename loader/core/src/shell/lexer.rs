@@ -200,6 +200,7 @@ impl<'a> Lexer<'a> {
         match self.peek() {
             None => return Err(self.unterminated("\\", start)),
             Some('\n') => {}
+            Some('"') => parts.push(Part::EscapedQuote),
             Some(c) => push_text(parts, c.encode_utf8(&mut [0; 4]), true),
         }
         self.bump();

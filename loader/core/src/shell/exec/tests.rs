@@ -103,7 +103,12 @@ t
 => for i in a b \"c d\" $a; do echo $i; done
 a
 b
-c d
+c
+d
+1
+2
+3
+=> for i in \"$a $none\" \"\"; do echo $i; done
 1
 2
 3

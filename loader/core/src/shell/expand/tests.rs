@@ -21,19 +21,21 @@ impl Bench {
         Self { env, locals }
     }
 
-    /// The words that `source` expands to, in brackets.
+    /// The words that `source` expands to, in brackets: of a command, or those that a `for` goes through.
     fn words(&mut self, source: &str) -> Result<String, String> {
         let script = parse(source).unwrap();
-        let Command::Simple(simple) = &script[0].command else {
-            panic!("{source} is not simple");
-        };
         let mut variables = Variables {
             env: &self.env,
             locals: &mut self.locals,
             buffers: &mut Buffers::default(),
             code: 1,
         };
-        let words = variables.words(&simple.words).map_err(|error| error.to_string())?;
+        let words = match &script[0].command {
+            Command::Simple(simple) => variables.words(&simple.words),
+            Command::For { words, .. } => variables.items(words),
+            _ => panic!("{source} has no words"),
+        };
+        let words = words.map_err(|error| error.to_string())?;
         let shown: Vec<String> = words.iter().map(|word| alloc::format!("[{word}]")).collect();
         Ok(shown.concat())
     }
@@ -54,6 +56,37 @@ fn variables_are_replaced_and_split() {
         ("$star", "[;&|$a#]"),
     ] {
         assert_eq!(bench.words(source).unwrap(), expected, "{source}");
+    }
+}
+
+#[test]
+fn escaped_quotes_around_a_variable_are_quotes() {
+    let mut bench = Bench::new();
+    for (source, expected) in [
+        ("set \\\"$words\\\"", "[set][ x  y z ]"),
+        ("\\\"$a  $words b\\\" $words", "[1  x  y z  b][x][y][z]"),
+        ("p\\\"$words\\\"q $a\\\"r  s\\\"", "[p x  y z q][1r s]"),
+        ("\\\"\\\" $a \\\"$none\\\"", "[][1][]"),
+        // Without a variable, and without a partner, they are letters.
+        ("\\\"a  b\\\"", "[\"a][b\"]"),
+        ("\\\"$words", "[\"][x][y][z]"),
+        ("$a '\"'$words\"\\\"\"", "[1][\"][x][y][z][\"]"),
+    ] {
+        assert_eq!(bench.words(source).unwrap(), expected, "{source}");
+    }
+}
+
+#[test]
+fn a_for_splits_what_is_quoted() {
+    let mut bench = Bench::new();
+    for (list, expected) in [
+        ("\"$words\" \"usb mmc\"", "[x][y][z][usb][mmc]"),
+        ("a\\ b 'c  d'e", "[a][b][c][de]"),
+        ("\"$a-x $a\" '' \"$none\"", "[1-x][1]"),
+        ("\\\"$words\\\"", "[\"][x][y][z][\"]"),
+    ] {
+        let source = alloc::format!("for i in {list}; do :; done");
+        assert_eq!(bench.words(&source).unwrap(), expected, "{source}");
     }
 }
 
@@ -92,6 +125,9 @@ fn many_small_words_count_for_what_they_take() {
     assert!(bench.words("$many").unwrap_err().contains("after ${many}"));
     bench.env.set("some", &"x ".repeat(7000)).unwrap();
     assert!(bench.words("$some").is_ok());
+    let quoted = alloc::format!("for i in '{}'; do :; done", "x ".repeat(30_000));
+    let error = bench.words(&quoted).unwrap_err();
+    assert_eq!(error, "the words of this 'for' take more than 262144 bytes");
 }
 
 #[test]
