@@ -87,6 +87,19 @@ fn the_default_environment_fits_the_board() {
     }
 }
 
+/// The `boot.scr` of AMD's images goes through `boot_targets` and boots from a card whose target is called `mmc0` or `mmc1`
+/// (meta-xilinx, `boot.cmd.generic`): with `mmc` alone it would end without a word.
+#[test]
+fn amds_boards_name_their_cards_as_amds_scripts_do() {
+    for (_, folder) in boards() {
+        let env = Environment::from_defaults(&folder.environment);
+        if env.get("vendor") == Some("xilinx") {
+            let targets = env.get("boot_targets").unwrap_or_default();
+            assert!(targets.starts_with("mmc0 mmc1 "), "{}: {targets}", folder.name);
+        }
+    }
+}
+
 #[test]
 fn the_example_scripts_are_scripts() {
     for (_, folder) in boards() {
