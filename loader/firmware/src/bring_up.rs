@@ -138,7 +138,7 @@ fn memory(ram: &RamMap, layout: &Layout) -> Memory {
     memory
 }
 
-/// Copies the machine's tree out of low RAM, where people load to, and says where in `fdtcontroladdr`.
+/// Copies the machine's tree out of low RAM, where people load to, and says where it is.
 fn keep_tree(context: &mut Context, tree: &Tree) {
     let blob = tree
         .emit(TREE_SLACK)
@@ -152,7 +152,7 @@ fn keep_tree(context: &mut Context, tree: &Tree) {
     let place = place.unwrap_or_else(|| panic!("no room for the machine's device tree of {len:#x} bytes"));
     let stored = store(&mut context.memory, place, &blob);
     stored.unwrap_or_else(|error| panic!("the machine's device tree: {error}"));
-    context.env.set_hex("fdtcontroladdr", place.start().get());
+    persist::announce_tree(&mut context.env, place.start());
 }
 
 fn store(memory: &mut Memory, place: Region, blob: &[u8]) -> Result<(), loader_core::memory::MemoryError> {

@@ -269,7 +269,7 @@ fn room(memory: &Memory, len: u64, alignment: u64, what: &'static str) -> Result
     place.ok_or(BuildError::NoRoom { what, len })
 }
 
-/// Keeps a copy of the machine's tree out of the way, and says where in `fdtcontroladdr`.
+/// Keeps a copy of the machine's tree out of the way, and says where it is.
 fn keep_tree(context: &mut Context, tree: &Tree) -> Result<(), BuildError> {
     const OWNER: &str = "the machine's device tree";
     let blob = tree.emit(TREE_SLACK).map_err(tree_error)?;
@@ -280,7 +280,7 @@ fn keep_tree(context: &mut Context, tree: &Tree) -> Result<(), BuildError> {
         .map_err(tree_error)?;
     context.memory.write(&claim, 0, &blob).map_err(tree_error)?;
     context.memory.record(claim, place.len());
-    context.env.set_hex("fdtcontroladdr", place.start().get());
+    persist::announce_tree(&mut context.env, place.start());
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use hal::Flash;
+use hal::{Flash, PhysAddr};
 
 use super::format::{self, Change, EntryError};
 use super::storage::{Progress, Saved, Storage, StorageError};
@@ -192,6 +192,16 @@ pub fn adopt_mac(context: &mut Context) {
             "\nWarning: {name} MAC addresses don't match:\nAddress in ROM is\t\t{own}\nAddress in environment is\t{saved}"
         )),
     }
+}
+
+/// Says where the machine's own tree is: in `fdtcontroladdr`, and in `fdt_addr` if no other place is set there. U-Boot for the Raspberry Pi
+/// does so, and most scripts for it begin with `fdt addr ${fdt_addr}` and end with `booti ${kernel_addr_r} - ${fdt_addr}`. What an earlier
+/// start has said, and `saveenv` kept, does not count.
+pub fn announce_tree(env: &mut Environment, address: PhysAddr) {
+    if env.get("fdt_addr").is_none() || env.get("fdt_addr") == env.get("fdtcontroladdr") {
+        env.set_hex("fdt_addr", address.get());
+    }
+    env.set_hex("fdtcontroladdr", address.get());
 }
 
 /// Saves the environment.

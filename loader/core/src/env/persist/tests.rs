@@ -1,6 +1,6 @@
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -8,11 +8,11 @@ use hal::block::{BlockFault, BlockInterface};
 use hal::fakes::{FakeDisk, FakeFlash};
 use hal::{BlockDevice, PhysAddr};
 
-use super::{Persistence, load};
+use super::{Persistence, announce_tree, load};
 use crate::commands::testing::Bench;
 use crate::context::Status;
 use crate::env::format::Header;
-use crate::env::{BlockPlace, Copies, FatPlace, FlashPlace, Place, Storage};
+use crate::env::{BlockPlace, Copies, Environment, FatPlace, FlashPlace, Place, Storage};
 use crate::fs::Which;
 use crate::storage::Storage as Disks;
 
@@ -257,5 +257,25 @@ fn a_board_without_storage_says_so() {
         bench
             .enter("env save")
             .contains("no storage for the environment: there is no flash")
+    );
+}
+
+#[test]
+fn the_machines_tree_is_where_scripts_look_for_it() {
+    let announced = |defaults: &str| {
+        let mut env = Environment::from_defaults(defaults);
+        announce_tree(&mut env, PhysAddr(0x3ede_f000));
+        ["fdtcontroladdr", "fdt_addr"].map(|name| env.get(name).unwrap_or_default().to_string())
+    };
+    assert_eq!(announced(""), ["3edef000", "3edef000"]);
+    assert_eq!(announced("fdt_addr=40000000"), ["3edef000", "40000000"]);
+    // What an earlier start said and `saveenv` kept.
+    assert_eq!(
+        announced("fdt_addr=2eff0000\nfdtcontroladdr=2eff0000"),
+        ["3edef000", "3edef000"]
+    );
+    assert_eq!(
+        announced("fdt_addr=40000000\nfdtcontroladdr=2eff0000"),
+        ["3edef000", "40000000"]
     );
 }
