@@ -207,15 +207,25 @@ impl<'a> Lexer<'a> {
         Ok(())
     }
 
+    /// In single quotes a backslash is one, unless it stands before `$`, `"` or another: scripts that put commands into variables which put
+    /// commands into variables are written for U-Boot's older parser, to which it is an escape there (`'env set go "load \\${addr}"'`).
     fn single_quoted(&mut self, parts: &mut Parts) -> Result<(), SyntaxError> {
         let start = self.at;
         self.bump();
-        let text = self.take_while(|c| c != '\'');
-        if !self.eat('\'') {
-            return Err(self.unterminated("'", start));
+        push_text(parts, "", true);
+        loop {
+            let text = self.take_while(|c| c != '\'' && c != '\\');
+            push_text(parts, text, true);
+            match self.bump() {
+                None => return Err(self.unterminated("'", start)),
+                Some('\\') => {
+                    let escaped = self.peek().filter(|c| matches!(c, '$' | '"' | '\\'));
+                    push_text(parts, escaped.unwrap_or('\\').encode_utf8(&mut [0; 4]), true);
+                    escaped.and_then(|_| self.bump());
+                }
+                Some(_) => return Ok(()),
+            }
         }
-        push_text(parts, text, true);
-        Ok(())
     }
 
     fn double_quoted(&mut self, parts: &mut Parts, depth: u8) -> Result<(), SyntaxError> {

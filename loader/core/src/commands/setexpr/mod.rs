@@ -30,7 +30,7 @@ name sub r s [t]",
         precision, and the escapes \\n \\t and so on. Numbers among the values are hexadecimal.\n\
         gsub replaces each substring of t that matches the regular expression r by s, sub only the first; without t, the substrings of \
         the variable's value. In s, \\1 to \\9 stand for what the groups of r matched, \\0 for all of it. Quote both: a backslash stands for \
-        itself between single quotes only.",
+        itself between single quotes only, unless $, \" or another one follows.",
     examples: &[
         "setexpr memaddr ${memaddr} \\+ ${filesize}",
         "setexpr reg *9000018 \\& 20",

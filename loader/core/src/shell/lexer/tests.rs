@@ -82,6 +82,10 @@ fn quotes() {
     check("\"\"", &["«»"]);
     check("a\"b\"c", &["a«b»c"]);
     check("'two\nlines'", &["«two\nlines»"]);
+    check(
+        "'a\\1 \\\\${b} \\\"c\\\" \\$d \\\\\\\" \\' x",
+        &["«a\\1 \\${b} \"c\" $d \\\" \\»", "x"],
+    );
     // tbot's own quoting.
     check("'a '\\''b'\\'''", &["«a 'b'»"]);
 }
