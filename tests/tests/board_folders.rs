@@ -87,6 +87,23 @@ fn the_default_environment_fits_the_board() {
     }
 }
 
+/// As in U-Boot's environments for these boards: `fdt set .. reg <${kernel_addr_r} 0x${filesize}>` of scripts for Xen reads a number without
+/// `0x` as a decimal one.
+#[test]
+fn addresses_begin_with_0x() {
+    for (_, folder) in boards() {
+        let env = Environment::from_defaults(&folder.environment);
+        for (name, value) in env.iter() {
+            let is_address = name.contains("addr") || name.ends_with("_size") || name.contains("_size_");
+            assert!(
+                !is_address || value.starts_with("0x"),
+                "{}: {name}={value}",
+                folder.name
+            );
+        }
+    }
+}
+
 /// The `boot.scr` of AMD's images goes through `boot_targets` and boots from a card whose target is called `mmc0` or `mmc1`
 /// (meta-xilinx, `boot.cmd.generic`): with `mmc` alone it would end without a word.
 #[test]
