@@ -18,7 +18,8 @@ use crate::net::exchange::{Flow, Progress, Watch};
 
 pub(crate) const COMMAND: Command = Command {
     name: "dhcp",
-    aliases: &[],
+    // In U-Boot's builds that have both, bootp asks by DHCP, too.
+    aliases: &["bootp"],
     summary: "get an address by DHCP and load the boot file",
     usage: "[loadAddress] [[hostIPaddr:]bootfilename]",
     help: "Sets ipaddr, netmask, gatewayip, dnsip, dnsip2, ntpserverip, serverip, hostname, domain, rootpath and bootfile to what a\n\

@@ -48,6 +48,8 @@ fn run(context: &mut Context, args: Args<'_>) -> CommandResult {
         [_, address, part, dest] => (Some(address), Some(part), Some(dest)),
         _ => return Err(CommandError::Usage),
     };
+    // Scripts name a configuration behind the address, as for bootm: it says nothing that the image's name does not.
+    let address = address.map(|word| word.split_once('#').map_or(word.as_str(), |(address, _)| address));
     let address = address.map(|word| context.hexadecimal(word)).transpose()?;
     let address = address.or_else(|| context.env.hex("loadaddr")).map(PhysAddr);
     let address = address.ok_or(CommandError::Usage)?;

@@ -11,7 +11,7 @@ fn words_are_completed() {
     for (before, text, count) in [
         ("ech", "o ", 1),
         ("echo", " ", 1),
-        ("boot", "", 5),
+        ("boot", "", 6),
         ("booti; prin", "tenv ", 1),
         ("printenv se", "rverip ", 1),
         ("printenv ", "", 3),

@@ -105,7 +105,7 @@ fn tab_completes() {
     assert_eq!(bench.type_in("ech\tb\r"), "echo b\nb\n=> ");
     assert_eq!(
         bench.type_in("boot\t"),
-        "boot\x07\nboot bootd bootflow booti bootm\n=> boot"
+        "boot\x07\nboot bootd bootflow booti bootm bootp\n=> boot"
     );
     assert_eq!(
         bench.type_in("\x15\techo a\r").replace(['\x08', ' '], ""),
