@@ -53,7 +53,9 @@ fn the_default_environment_fits_the_board() {
         for variable in ["arch", "board", "bootcmd", "bootdelay", "boot_targets", "baudrate"] {
             assert!(env.get(variable).is_some(), "{name}: default.env sets no {variable}");
         }
-        parser::parse(env.get("bootcmd").unwrap()).unwrap_or_else(|error| panic!("{name}: bootcmd: {error}"));
+        for (variable, command) in env.iter().filter(|(variable, _)| variable.contains("bootcmd")) {
+            parser::parse(command).unwrap_or_else(|error| panic!("{name}: {variable}: {error}"));
+        }
         let mut addresses = Vec::new();
         for variable in [
             "kernel_addr_r",
