@@ -3,6 +3,8 @@
 //! Trees are written before the files' sizes are known, so they hold made-up ones; Xen needs the exact size of a
 //! compressed kernel, and hands guests as many bytes as the tree says.
 
+mod unwrap;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -66,6 +68,7 @@ pub enum PatchError {
 /// Puts every module's node right, and says what it did. Those that cannot be put right are errors among the findings.
 pub fn modules(tree: &mut Tree, memory: &Memory, findings: &mut Vec<Finding>) -> Plan {
     let (domains, entries) = survey::read(tree);
+    findings.extend(survey::taken_for_dom0s(tree, &entries));
     let mut plan = Plan {
         domains,
         modules: Vec::new(),
@@ -106,7 +109,7 @@ fn module(tree: &mut Tree, memory: &Memory, entry: &Entry, findings: &mut Vec<Fi
     let (place, file, region) = found.ok_or_else(|| no_place(tree, entry.node))?;
     modern_compatible(tree, entry, findings)?;
     let role = Role::from(entry.kind);
-    let region = unwrapped(memory, &path, role, (region, file), findings)?;
+    let region = unwrap::module(memory, (&path, entry), (region, file), findings)?;
     explain(&path, &places, place, (region, file), findings);
     write_place(tree, entry, region)?;
     Ok(Module {
@@ -167,33 +170,6 @@ fn modern_compatible(tree: &mut Tree, entry: &Entry, findings: &mut Vec<Finding>
     Ok(())
 }
 
-/// The ramdisk behind a uImage's header, both CRCs verified: Xen hands ramdisks to guests as they are.
-fn unwrapped(
-    memory: &Memory,
-    path: &str,
-    role: Role,
-    (region, file): (Region, Option<&LoadedFile>),
-    findings: &mut Vec<Finding>,
-) -> Result<Region, PatchError> {
-    if role != Role::Ramdisk || contents(memory, region) != detect::Kind::LegacyImage {
-        return Ok(region);
-    }
-    let name = file.map_or_else(|| region.start().to_string(), |file| file.name.clone());
-    let damaged = |source| PatchError::Wrapping {
-        node: path.to_string(),
-        file: name.clone(),
-        at: region.start(),
-        source,
-    };
-    let bytes = memory.bytes(region).unwrap_or_default();
-    let header = uimage::Header::parse(bytes).map_err(damaged)?;
-    header.data(bytes).map_err(damaged)?;
-    findings.push(Finding::note(format_args!(
-        "{path}: {name} is a uImage; reg names the ramdisk behind its 64-byte header"
-    )));
-    Ok(header.data_region(region).unwrap_or(region))
-}
-
 /// Says what was wrong with the node, if anything was.
 fn explain(
     path: &str,
@@ -217,7 +193,10 @@ fn explain(
             )));
         }
         (reg, Some(unit)) if reg != Some(unit) && !path.starts_with("/chosen/modules/") => {
-            let reg = reg.map_or_else(|| "is missing or too short".to_string(), |reg| format!("says {reg:#x}"));
+            let reg = reg.map_or_else(
+                || "is missing or too short for the cells of the node above".to_string(),
+                |reg| format!("says {reg:#x}"),
+            );
             findings.push(Finding::warning(format_args!(
                 "{path}: the unit address says {unit:#x}, reg {reg}; {lies}: both now say {}",
                 region.start()
@@ -268,7 +247,8 @@ pub fn named_ramdisk(
     memory: &Memory,
     findings: &mut Vec<Finding>,
 ) -> Result<Option<Ramdisk>, EditError> {
-    let Some((start, end)) = survey::ramdisk(tree) else {
+    let Some((start, end)) = survey::ramdisk(tree).filter(|(start, end)| start < end) else {
+        no_ramdisk(tree, findings)?;
         return Ok(None);
     };
     let Some(file) = memory.file_at(start) else {
@@ -283,17 +263,44 @@ pub fn named_ramdisk(
     };
     let found = Ramdisk {
         name: file.name.clone(),
-        region: file.region,
+        region: unwrap::ramdisk(memory, file.region),
     };
-    if file.region.end() != end {
+    if found.region != file.region {
+        findings.push(Finding::note(format_args!(
+            "/chosen: {} is a uImage; linux,initrd-start names the ramdisk behind its 64-byte header",
+            file.name
+        )));
+    } else if file.region.end() != end {
         findings.push(Finding::note(format_args!(
             "/chosen: linux,initrd-end said {end}, {} ends at {}: corrected",
             file.name,
             file.region.end()
         )));
+    }
+    if (found.region.start(), found.region.end()) != (start, end) {
         ramdisk(tree, &found)?;
     }
     Ok(Some(found))
+}
+
+/// Takes out what is said of a ramdisk and names none: Xen stops reading the tree there, before it has seen a module.
+fn no_ramdisk(tree: &mut Tree, findings: &mut Vec<Finding>) -> Result<(), EditError> {
+    let Some(chosen) = tree.child(tree.root(), "chosen") else {
+        return Ok(());
+    };
+    let names = ["linux,initrd-start", "linux,initrd-end"];
+    let said: Vec<&str> = names
+        .into_iter()
+        .filter(|name| tree.property(chosen, name).is_some())
+        .collect();
+    if said.is_empty() {
+        return Ok(());
+    }
+    findings.push(Finding::warning(format_args!(
+        "/chosen: {} does not say where a ramdisk begins and ends: taken out, since Xen would not read on there",
+        said.join(" with ")
+    )));
+    said.into_iter().try_for_each(|name| tree.remove_property(chosen, name))
 }
 
 /// Fills `/memory` in with the machine's banks if the tree does not say where RAM is.

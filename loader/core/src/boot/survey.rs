@@ -1,11 +1,12 @@
 //! Finds the domains and modules that a tree describes for Xen: the nodes of `/chosen`, of `/chosen/modules` (Xen 4.4)
-//! and of the `xen,domain` nodes.
+//! of the `xen,domain` nodes, and of any other, where Xen finds them as well.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use hal::PhysAddr;
 
+use super::Finding;
 use super::plan::Domain;
 use crate::devicetree::{NodeId, Tree};
 use crate::xen::module::{self, Kind};
@@ -61,11 +62,39 @@ pub(super) fn read(tree: &Tree) -> (Vec<Domain>, Vec<Entry>) {
                 path: tree.path(node),
                 name: tree.name(node).to_string(),
             });
-        } else if tree.name(node) == "modules" {
+        } else if tree.name(node) == MODULES {
             add_children(tree, node, 0, &mut entries);
+        } else {
+            add_visible(tree, node, &mut entries);
         }
     }
     (domains, entries)
+}
+
+/// The node of dom0's modules for Xen 4.4.
+const MODULES: &str = "modules";
+
+/// Adds the modules in any other node of `/chosen`: to Xen, what is no `xen,domain`'s is dom0's (its `process_multiboot_node`).
+fn add_visible(tree: &Tree, parent: NodeId, entries: &mut Vec<Entry>) {
+    let is_visible = |node: &NodeId| module::MODULE.iter().any(|name| tree.compatible(*node, name));
+    let modules = tree.children(parent).filter(is_visible);
+    entries.extend(modules.filter_map(|node| entry(tree, node, (parent, 0))));
+}
+
+/// A warning for each node whose modules Xen gives to dom0 though nothing says so.
+pub(super) fn taken_for_dom0s(tree: &Tree, entries: &[Entry]) -> Vec<Finding> {
+    let chosen = tree.child(tree.root(), "chosen");
+    let is_other =
+        |entry: &&Entry| entry.domain == 0 && Some(entry.parent) != chosen && tree.name(entry.parent) != MODULES;
+    let mut nodes: Vec<NodeId> = entries.iter().filter(is_other).map(|entry| entry.parent).collect();
+    nodes.dedup();
+    let warnings = nodes.into_iter().map(|node| {
+        Finding::warning(format_args!(
+            "{} has modules and is not \"xen,domain\": Xen takes them for dom0's",
+            tree.path(node)
+        ))
+    });
+    warnings.collect()
 }
 
 fn add_children(tree: &Tree, parent: NodeId, domain: usize, entries: &mut Vec<Entry>) {

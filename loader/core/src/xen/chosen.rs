@@ -6,7 +6,10 @@
 //! - The reply's `/chosen/domain0/module@e00000`: `domain0` (or `dom0`) is dom0, whose modules Xen looks for directly under `/chosen`.
 //!   `domain1` and so on (or `dom1`, `domu1`, `domU1`) are Xen's domains once they are `xen,domain`.
 //!
-//! A node that is `xen,domain` already stays as it is, whatever its name.
+//! So is any other node with modules that says how much memory or how many processors its domain has.
+//!
+//! A node that is `xen,domain` already stays as it is, whatever its name, but for a unit address: Xen finds the command line of a domain's
+//! kernel by the node's name, and compares the name with the unit address to that without (seen with 4.17: the command line is empty).
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -53,7 +56,7 @@ pub fn lower(tree: &mut Tree, findings: &mut Vec<Finding>) -> Result<bool, Chose
     let split = split_strings(tree, chosen, findings)?;
     let (zeros, numbered) = domains(tree, chosen)?;
     if zeros.is_empty() && numbered.is_empty() {
-        return Ok(split);
+        return Ok(plain_names(tree, chosen, findings)? || split);
     }
     graft::chosen(tree)?;
     if let [first, second, ..] = zeros.as_slice() {
@@ -67,6 +70,30 @@ pub fn lower(tree: &mut Tree, findings: &mut Vec<Finding>) -> Result<bool, Chose
     }
     for node in numbered {
         domu(tree, node, findings)?;
+    }
+    plain_names(tree, chosen, findings)?;
+    Ok(true)
+}
+
+/// Takes the unit address off the names of domains whose kernels have a command line. Returns whether there was one.
+fn plain_names(tree: &mut Tree, chosen: NodeId, findings: &mut Vec<Finding>) -> Result<bool, ChosenError> {
+    let has_line = |node: NodeId| {
+        tree.children(node)
+            .any(|child| tree.property(child, "bootargs").is_some())
+    };
+    let is_lost = |node: &NodeId| tree.name(*node).contains('@') && tree.compatible(*node, DOMAIN) && has_line(*node);
+    let lost: Vec<NodeId> = tree.children(chosen).filter(is_lost).collect();
+    if lost.is_empty() {
+        return Ok(false);
+    }
+    graft::chosen(tree)?;
+    for node in &lost {
+        let path = tree.path(*node);
+        let name = graft::free_name(tree, chosen, &tree.name(*node).replace('@', "-"));
+        tree.rename(*node, &name)?;
+        findings.push(Finding::warning(format_args!(
+            "{path}: Xen does not find the kernel's command line of a domain with a unit address; it is called {name} now"
+        )));
     }
     Ok(true)
 }
@@ -100,8 +127,14 @@ fn domains(tree: &Tree, chosen: NodeId) -> Result<(Vec<NodeId>, Vec<NodeId>), Gr
         tree.children(*node)
             .any(|child| module::is_one_in_any_form(tree, child))
     };
+    let is_sized = |node| {
+        ["memory", "cpus"]
+            .iter()
+            .any(|name| tree.property(node, name).is_some())
+    };
     let is_open = |node: &NodeId| {
-        !tree.compatible(*node, DOMAIN) && is_numbered(graft::base_name(tree, *node)) && tree.is_enabled(*node)
+        let is_meant = is_numbered(graft::base_name(tree, *node)) || is_sized(*node);
+        !tree.compatible(*node, DOMAIN) && is_meant && tree.is_enabled(*node)
     };
     let all = tree.children(chosen).filter(|node| is_open(node) && has_modules(node));
     let (zeros, numbered): (Vec<NodeId>, Vec<NodeId>) =

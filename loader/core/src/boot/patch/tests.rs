@@ -7,6 +7,7 @@ use super::super::testing::{VIRT, ZYNQMP, cpio, edited, kernel, machine, printed
 use super::super::{Severity, testing};
 use crate::devicetree::Tree;
 use crate::image::arm64;
+use crate::image::gzip::tests::gzip;
 use crate::image::uimage::{Compression, Type, tests::uimage};
 use crate::memory::Memory;
 
@@ -226,6 +227,87 @@ fn a_wrapped_ramdisk_is_unwrapped_and_verified() {
     );
 }
 
+/// Where domU1's kernel is after it was loaded as that file, and what was found.
+fn kernel_of_domu1(file: &[u8]) -> (Vec<(u64, u64)>, Prepared) {
+    let mut memory = virt(DOM0LESS, &[0x4400_0000], &[0x4300_0000]);
+    testing::load(&mut memory, 0x4200_0000, "uImage", file);
+    let prepared = run(&memory, XEN, TREE);
+    let tree = Tree::parse(&prepared.blob).unwrap();
+    let domain = tree.find("/chosen/domU1").unwrap();
+    let kernel = tree.children(domain).next().unwrap();
+    (tree.reg(kernel).unwrap(), prepared)
+}
+
+/// Xen 4.17 starts what is packed in a uImage without unpacking it; later ones load it to an address of the board's.
+#[test]
+fn a_wrapped_kernel_is_unwrapped_unless_only_its_header_says_where_it_goes() {
+    let plain = kernel(5001);
+    let packed = gzip(&plain);
+    for (payload, compression, load) in [
+        (&plain, Compression::NONE, 0),
+        (&plain, Compression::NONE, 0x8_0000),
+        (&packed, Compression::GZIP, 0x8_0000),
+        (&packed, Compression::GZIP, 0x4000_0000),
+    ] {
+        let (reg, prepared) = kernel_of_domu1(&uimage(Type::KERNEL, compression, load, payload));
+        assert_eq!(reg, [(0x4200_0040, u64::try_from(payload.len()).unwrap())]);
+        assert!(printed(&prepared.findings).contains(&String::from(
+            "Note: /chosen/domU1/module@42000000: uImage is a uImage; reg names the kernel behind its 64-byte header"
+        )));
+        assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
+    }
+    let raw = [0x55_u8; 5001];
+    for (payload, compression, load) in [
+        (plain.as_slice(), Compression::NONE, 0x4008_0000),
+        (&raw, Compression::NONE, 0x4000_0000),
+        (&gzip(&raw), Compression::GZIP, 0x4000_0000),
+    ] {
+        let (reg, prepared) = kernel_of_domu1(&uimage(Type::KERNEL, compression, load, payload));
+        assert_eq!(reg, [(0x4200_0000, 64 + u64::try_from(payload.len()).unwrap())]);
+        assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
+    }
+    let mut damaged = uimage(Type::KERNEL, Compression::GZIP, 0, &packed);
+    damaged[100] ^= 1;
+    let (_, prepared) = kernel_of_domu1(&damaged);
+    let errors = testing::sentences(&prepared.findings, Severity::Error);
+    assert!(
+        errors[0].contains("the uImage uImage at 0x42000000 is damaged: the data's CRC-32 is"),
+        "{errors:?}"
+    );
+}
+
+/// To Xen any node of `/chosen` holds modules of dom0 that is no domain: what would be started is not what was meant.
+#[test]
+fn modules_in_a_node_that_is_no_domain_are_dom0s() {
+    let blob = edited(DOM0LESS, |tree| {
+        let domain = tree.find("/chosen/domU1").unwrap();
+        tree.rename(domain, "guest").unwrap();
+        for name in ["compatible", "memory", "cpus"] {
+            tree.remove_property(domain, name).unwrap();
+        }
+        let ramdisk = tree.child(domain, "module@43000000").unwrap();
+        tree.set_strings(ramdisk, "compatible", &["multiboot,ramdisk"]).unwrap();
+    });
+    let prepared = run(&virt(&blob, &[0x4200_0000, 0x4400_0000], &[0x4300_0000]), XEN, TREE);
+    let tree = Tree::parse(&prepared.blob).unwrap();
+    assert_eq!(reg(&tree, "/chosen/guest/module@42000000"), [(0x4200_0000, 5001)]);
+    assert_eq!(
+        testing::sentences(&prepared.findings, Severity::Warning),
+        ["/chosen/guest has modules and is not \"xen,domain\": Xen takes them for dom0's"]
+    );
+    let of_dom0: Vec<_> = prepared
+        .layout
+        .plan
+        .modules_of(0)
+        .map(|module| module.path.as_str())
+        .collect();
+    assert_eq!(
+        of_dom0,
+        ["/chosen/guest/module@42000000"],
+        "what Xen does not see is none"
+    );
+}
+
 #[test]
 fn an_unwrapped_address_stays_unwrapped() {
     let wrapped = uimage(Type::RAMDISK, Compression::NONE, 0, &cpio(3003));
@@ -315,6 +397,71 @@ fn the_initrd_that_the_tree_names_gets_its_true_end() {
 }
 
 #[test]
+fn a_wrapped_initrd_is_named_without_its_header() {
+    let wrapped = uimage(Type::RAMDISK, Compression::NONE, 0, &cpio(3003));
+    let blob = edited(DOM0LESS, |tree| {
+        let chosen = tree.find("/chosen").unwrap();
+        tree.set_u64(chosen, "linux,initrd-start", 0x4900_0000).unwrap();
+        tree.set_u64(chosen, "linux,initrd-end", 0x4900_0000 + 64 + 3003)
+            .unwrap();
+    });
+    let mut memory = virt(&blob, &[0x4200_0000, 0x4400_0000], &[0x4300_0000]);
+    testing::load(&mut memory, 0x4900_0000, "rootfs.ub", &wrapped);
+    let prepared = run(&memory, XEN, TREE);
+    let tree = Tree::parse(&prepared.blob).unwrap();
+    let chosen = tree.find("/chosen").unwrap();
+    let ends = ["linux,initrd-start", "linux,initrd-end"].map(|name| tree.u64(chosen, name));
+    assert_eq!(ends, [Some(0x4900_0040), Some(0x4900_0040 + 3003)]);
+    assert!(printed(&prepared.findings).contains(&String::from(
+        "Note: /chosen: rootfs.ub is a uImage; linux,initrd-start names the ramdisk behind its 64-byte header"
+    )));
+}
+
+/// Xen 4.17 does not read on there, and says "Missing kernel boot module?".
+#[test]
+fn an_initrd_that_is_none_is_taken_out() {
+    let with = |values: &[(&str, &[u8])]| {
+        let blob = edited(DOM0LESS, |tree| {
+            let chosen = tree.find("/chosen").unwrap();
+            for (name, value) in values {
+                tree.set(chosen, name, value).unwrap();
+            }
+        });
+        let prepared = run(&virt(&blob, &[0x4200_0000, 0x4400_0000], &[0x4300_0000]), XEN, TREE);
+        let tree = Tree::parse(&prepared.blob).unwrap();
+        let chosen = tree.find("/chosen").unwrap();
+        let left = values.iter().filter(|(name, _)| tree.property(chosen, name).is_some());
+        (left.count(), testing::sentences(&prepared.findings, Severity::Warning))
+    };
+    let sentence = |names: &str| {
+        format!(
+            "/chosen: {names} does not say where a ramdisk begins and ends: taken out, since Xen would not read on there"
+        )
+    };
+    let (start, end) = ("linux,initrd-start", "linux,initrd-end");
+    let both = sentence("linux,initrd-start with linux,initrd-end");
+    assert_eq!(
+        with(&[(start, &[0; 8]), (end, &[0; 8])]),
+        (0, Vec::from([both.clone()]))
+    );
+    assert_eq!(
+        with(&[(start, &[0x49, 0, 0, 1]), (end, &[0x49, 0, 0, 0])]),
+        (0, Vec::from([both.clone()]))
+    );
+    assert_eq!(
+        with(&[(start, &[0x49, 0, 0, 0, 0, 0]), (end, &[0x4a, 0, 0, 0])]),
+        (0, Vec::from([both]))
+    );
+    assert_eq!(with(&[(start, &[0x49, 0, 0, 0])]), (0, Vec::from([sentence(start)])));
+    let (left, warnings) = with(&[(start, &[0x49, 0, 0, 0]), (end, &[0x49, 0, 0, 1])]);
+    assert_eq!(left, 2);
+    assert!(
+        warnings[0].ends_with("nothing was loaded there; kept as it is"),
+        "{warnings:?}"
+    );
+}
+
+#[test]
 fn sixty_four_domains_with_three_modules_each() {
     let blob = edited(DOM0LESS, |tree| {
         let chosen = tree.find("/chosen").unwrap();
@@ -344,11 +491,14 @@ fn sixty_four_domains_with_three_modules_each() {
         }
     });
     let mut files = Vec::from([(TREE, "xen.dtb", blob), (XEN, "xen", xen())]);
+    let mut partial = Tree::new();
+    partial.add(partial.root(), "passthrough").unwrap();
+    let partial = partial.emit(0).unwrap();
     for index in 0..64 {
         let at = 0x5000_0000 + index * 0x20_0000;
         files.push((at, "Image", arm64::tests::image(0, 0x40_0000, 0xa, 1001)));
         files.push((at + 0x1000, "initrd", cpio(333)));
-        files.push((at + 0x2000, "part.dtb", LEGACY.to_vec()));
+        files.push((at + 0x2000, "part.dtb", partial.clone()));
     }
     let prepared = run(&machine(VIRT, &files), XEN, TREE);
     let tree = Tree::parse(&prepared.blob).unwrap();
@@ -359,7 +509,7 @@ fn sixty_four_domains_with_three_modules_each() {
         assert_eq!(reg(&tree, &path(0x1000)), [(at + 0x1000, 333)]);
         assert_eq!(
             reg(&tree, &path(0x2000)),
-            [(at + 0x2000, u64::try_from(LEGACY.len()).unwrap())]
+            [(at + 0x2000, u64::try_from(partial.len()).unwrap())]
         );
     }
     assert_eq!(testing::sentences(&prepared.findings, Severity::Error), [] as [&str; 0]);

@@ -14,7 +14,7 @@ use crate::boot::place::{self, Loaded};
 use crate::boot::room::{FilesRoom, Need, Slot};
 use crate::context::{CommandError, Context};
 use crate::devicetree::{NodeId, Tree};
-use crate::image::detect;
+use crate::image::{detect, uimage};
 use crate::source::{Destination, Room};
 use crate::xen::config::FileLine;
 use crate::xen::module::Kind;
@@ -123,7 +123,7 @@ fn shared(
     file: &File,
     room: &mut FilesRoom,
 ) -> Result<Vec<(Vec<NodeId>, Region)>, CommandError> {
-    let packed = detect::kind(context.memory.bytes(file.region)?) == detect::Kind::Gzip;
+    let packed = is_packed(context.memory.bytes(file.region)?);
     if wanted.kind != Some(Kind::Kernel) || !packed {
         return Ok(Vec::from([(wanted.users.clone(), file.region)]));
     }
@@ -136,6 +136,16 @@ fn shared(
         places.push((Vec::from([node]), place));
     }
     Ok(places)
+}
+
+/// Whether gzip data begin there, or behind the header of a uImage, which the module will not have any more.
+fn is_packed(bytes: &[u8]) -> bool {
+    match detect::kind(bytes) {
+        detect::Kind::LegacyImage => {
+            detect::kind(bytes.get(uimage::HEADER_LEN..).unwrap_or_default()) == detect::Kind::Gzip
+        }
+        kind => kind == detect::Kind::Gzip,
+    }
 }
 
 /// Another file with the same bytes.

@@ -134,6 +134,58 @@ fn old_words_alone_make_a_module() {
     assert_eq!(text(&tree, "/chosen/module@1", "compatible"), Some("xen,linux-zimage"));
 }
 
+/// Xen looks for the command line of "domU@1" under the name "domU".
+#[test]
+fn a_domain_with_a_command_line_has_no_unit_address() {
+    let kernel = |line: &str| format!("k {{ compatible = \"multiboot,kernel\", \"multiboot,module\"; {line} }};");
+    let (one, none) = (kernel("bootargs = \"ro\";"), kernel(""));
+    let source = format!(
+        "chosen {{ domU@1 {{ compatible = \"xen,domain\"; {one} }}; domU@2 {{ compatible = \"xen,domain\"; {none} }}; \
+         domU-3 {{ }}; domU@3 {{ compatible = \"xen,domain\"; {one} }}; module@4 {{ bootargs = \"ro\"; }}; domain@5 {{ {one} }}; \
+         domain1@6 {{ {one} }}; }};"
+    );
+    let (tree, findings) = lowered(&source);
+    assert_eq!(
+        names(&tree, "/chosen"),
+        [
+            "domU-1",
+            "domU@2",
+            "domU-3",
+            "domU-3-2",
+            "module@4",
+            "domain@5",
+            "domain1-6"
+        ]
+    );
+    assert_eq!(
+        complaints(&findings)[..2],
+        [
+            "Warning: /chosen/domain1@6 has modules and is not \"xen,domain\"; Xen makes a domain of it only then: added",
+            "Warning: /chosen/domU@1: Xen does not find the kernel's command line of a domain with a unit address; it is called domU-1 now",
+        ]
+    );
+    let (tree, _) = lowered(&format!(
+        "chosen {{ domU@1 {{ compatible = \"xen,domain\"; {one} }}; }};"
+    ));
+    assert_eq!(names(&tree, "/chosen"), ["domU-1"]);
+}
+
+#[test]
+fn a_node_with_memory_or_processors_is_a_domain_whatever_its_name() {
+    for (property, is_one) in [
+        ("memory = <0 1>;", true),
+        ("cpus = <1>;", true),
+        ("nr_spis = <1>;", false),
+    ] {
+        let mut tree = tree(&format!(
+            "chosen {{ guest {{ {property} m {{ compatible = \"multiboot,kernel\", \"multiboot,module\"; }}; }}; }};"
+        ));
+        assert_eq!(lower(&mut tree, &mut Vec::new()), Ok(is_one));
+        let guest = tree.find("/chosen/guest").unwrap();
+        assert_eq!(tree.compatible(guest, "xen,domain"), is_one, "{property}");
+    }
+}
+
 #[test]
 fn what_only_looks_like_it_stays() {
     for node in [
