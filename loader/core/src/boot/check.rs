@@ -1,16 +1,21 @@
-//! What would go wrong after the jump, found before it: places in RAM, contents of files, and (in [`domains`]) what
-//! the tree asks Xen to make.
+//! What would go wrong after the jump, found before it: places in RAM, contents of files (in `contents`), what the tree asks Xen to make
+//! (in [`domains`]), what it gives away by address (in `given`) or passes through (in `passthrough`), and what Xen does not see of it (in
+//! `seen`).
 
+mod contents;
 pub mod domains;
+mod given;
+mod passthrough;
+mod seen;
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use hal::{ExceptionLevel, PhysAddr, Region};
 
+use super::Finding;
 use super::map::{Layout, Part};
-use super::plan::{Module, Packing, Role};
-use super::{Finding, pinned};
+use super::plan::{Module, Packing};
 use crate::devicetree::Tree;
 use crate::image::detect;
 use crate::memory::Memory;
@@ -45,23 +50,31 @@ const CHECKS: &[Check] = &[
     entry_point,
     image_file,
     module_files,
-    contents,
+    contents::roles,
+    passthrough::devices,
     in_ram,
     in_tree_ram,
     reserved_memory,
     memory_reservations,
-    given_to_domains,
+    given::nothing_in_it,
+    given::places,
+    given::sums,
+    given::direct_maps,
     overlaps,
     tree_ram,
     tree_size,
     module_count,
     linux_with_domains,
+    seen::nodes,
+    seen::names,
+    seen::command_lines,
     domains::kernels,
     domains::shared_kernels,
     domains::ramdisks,
     domains::memory,
     domains::memory_sum,
     domains::cpus,
+    domains::status,
     domains::enhanced,
     domains::consoles,
 ];
@@ -165,45 +178,6 @@ fn module_files(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// A module must hold what its role promises.
-fn contents(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    use detect::Kind;
-    for module in subject
-        .layout
-        .plan
-        .modules
-        .iter()
-        .filter(|module| module.file.is_some())
-    {
-        let found = module.contents;
-        let file = module.file_name();
-        match (module.role, found) {
-            (Role::Kernel, Kind::Arm64Image | Kind::Gzip | Kind::LegacyImage | Kind::ZImage)
-            | (Role::DeviceTree, Kind::DeviceTree)
-            | (Role::XsmPolicy, Kind::XsmPolicy) => {}
-            (Role::Kernel, _) => findings.push(Finding::error(format_args!(
-                "{}: {file} is {found}; Xen starts an arm64 Image, plain, gzip'd or in a uImage, and a 32-bit zImage",
-                module.path
-            ))),
-            (Role::DeviceTree, _) => {
-                findings.push(Finding::error(format_args!(
-                    "{}: {file} is {found}, not a device tree",
-                    module.path
-                )));
-            }
-            // No guest mounts one of these as its root: two files went to each other's place.
-            (Role::Ramdisk, Kind::Arm64Image | Kind::DeviceTree | Kind::ZImage) => findings.push(Finding::error(
-                format_args!("{}: {file} is {found}; a ramdisk is expected", module.path),
-            )),
-            (Role::XsmPolicy, _) => findings.push(Finding::warning(format_args!(
-                "{}: {file} is {found}; an XSM policy is expected",
-                module.path
-            ))),
-            (Role::Ramdisk | Role::Other, _) => {}
-        }
-    }
-}
-
 /// Everything must lie in RAM that the loader does not keep for itself.
 fn in_ram(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for part in subject.layout.parts() {
@@ -278,19 +252,6 @@ fn reserved_memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 part.what,
                 part.region,
                 subject.tree.path(*node)
-            )));
-        }
-    }
-}
-
-/// Nothing may lie in what Xen hands to domains by address.
-fn given_to_domains(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
-    let given = pinned::by_xen(subject.tree);
-    for part in subject.layout.parts() {
-        if let Some(hit) = given.iter().find(|given| part.region.overlaps(given.region)) {
-            findings.push(Finding::error(format_args!(
-                "{} at {} lies in {}, which {} of {} gives away",
-                part.what, part.region, hit.region, hit.property, hit.path
             )));
         }
     }

@@ -9,12 +9,19 @@ use hal::Region;
 use super::super::Finding;
 use super::super::plan::{Domain, Module, Plan, Role};
 use super::Subject;
+use crate::devicetree::Tree;
 use crate::image::{arm64, detect, gzip};
 
 const KIB: u64 = 1024;
 
 /// `memory` values up to this are thought to be MiB: 4096 KiB hold no Linux.
 const SUSPICIOUSLY_SMALL: u64 = 4096;
+
+/// Xen puts the parts of a domain at multiples of this.
+const PIECE: u64 = 0x20_0000;
+
+/// The bit of `capabilities` that makes a domain the one that answers for the xenstore (Xen 4.21: `DOMAIN_CAPS_XENSTORE`).
+const XENSTORE: u32 = 1 << 2;
 
 /// Domains that Xen makes by the tree, with their index; dom0 is not one of them.
 fn domus(plan: &Plan) -> impl Iterator<Item = (usize, &Domain)> {
@@ -143,7 +150,7 @@ pub(super) fn memory(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             .modules_of(index)
             .map(|module| footprint(subject, module));
         let need = need.fold(0, u64::saturating_add);
-        let finding = judge_memory(kib, need, total_ram(subject));
+        let finding = judge_memory(kib, need, total_ram(subject)).or_else(|| judge_pieces(kib, pieces(subject, index)));
         findings.extend(finding.map(|finding| Finding {
             sentence: alloc::format!("{path}: {}", finding.sentence),
             ..finding
@@ -168,7 +175,7 @@ fn judge_memory(kib: u64, need: u64, ram: u64) -> Option<Finding> {
         )));
     }
     if bytes < need {
-        let guess = if kib <= SUSPICIOUSLY_SMALL {
+        let guess = if (1..=SUSPICIOUSLY_SMALL).contains(&kib) {
             "; if MiB were meant, write "
         } else {
             ""
@@ -189,6 +196,32 @@ fn judge_memory(kib: u64, need: u64, ram: u64) -> Option<Finding> {
             kib.saturating_mul(KIB)
         ))
     })
+}
+
+/// What is wrong with a domain of `kib` KiB in which Xen finds room for kernel, ramdisk and device tree only above `pieces` bytes.
+fn judge_pieces(kib: u64, pieces: u64) -> Option<Finding> {
+    (kib.saturating_mul(KIB) <= pieces).then(|| {
+        Finding::error(format_args!(
+            "memory = {kib} KiB do not hold the domain's own files: Xen puts kernel, ramdisk and device tree into pieces of 2 MiB, \
+             which needs more than {} KiB",
+            pieces / KIB
+        ))
+    })
+}
+
+/// What a domain's files take in pieces of 2 MiB, with one for its device tree (`place_modules` in Xen's `kernel.c`). A kernel's BSS is not
+/// looked at there.
+fn pieces(subject: &Subject<'_>, domain: usize) -> u64 {
+    let modules = subject.layout.plan.modules_of(domain);
+    let pieces = modules.map(|module| {
+        let len = match (module.role, module.contents) {
+            (Role::Kernel, detect::Kind::Gzip) => footprint(subject, module),
+            (Role::Kernel | Role::Ramdisk, _) => module.region.len(),
+            _ => 0,
+        };
+        len.checked_next_multiple_of(PIECE).unwrap_or(u64::MAX)
+    });
+    pieces.fold(PIECE, u64::saturating_add)
 }
 
 /// What a module takes in its domain's memory at least.
@@ -227,8 +260,20 @@ pub(super) fn memory_sum(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Xen stops without `cpus`, and takes 128 on Arm (`MAX_VIRT_CPUS`).
+/// What Xen's driver for the GIC of version 2 is for (its `gic-v2.c`).
+const GIC_V2: [&str; 3] = ["arm,gic-400", "arm,cortex-a15-gic", "arm,cortex-a7-gic"];
+
+/// How many virtual CPUs a domain may have: 128 on Arm (`MAX_VIRT_CPUS`), and 8 where guests see a GIC of version 2, as they do if it is the
+/// machine's.
+fn most_cpus(tree: &Tree) -> u32 {
+    let has = |name: &str| tree.nodes().any(|node| tree.compatible(node, name));
+    let is_2 = !has("arm,gic-v3") && GIC_V2.into_iter().any(has);
+    if is_2 { 8 } else { 128 }
+}
+
+/// Xen stops without `cpus`, and if there are too many.
 pub(super) fn cpus(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    let most = most_cpus(subject.tree);
     for (_, domain) in domus(&subject.layout.plan) {
         let path = &domain.path;
         match (
@@ -242,26 +287,50 @@ pub(super) fn cpus(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
                 "{path}: cpus has {} bytes; Xen reads one cell, such as <1>",
                 value.len()
             ))),
-            (_, Some(count @ (0 | 129..))) => findings.push(Finding::error(format_args!(
+            (_, Some(count)) if count == 0 || count > 128 => findings.push(Finding::error(format_args!(
                 "{path}: cpus = {count}; a domain has from 1 to 128"
+            ))),
+            (_, Some(count)) if count > most => findings.push(Finding::error(format_args!(
+                "{path}: cpus = {count}; with the machine's GIC of version 2 a domain has {most} at most"
             ))),
             _ => {}
         }
     }
 }
 
-/// `xen,enhanced` needs a dom0 that answers, or Xen stops ("Xenstore support requires dom0 to be present").
+/// `xen,enhanced` needs a dom0 that answers, or Xen stops ("Xenstore support requires dom0 to be present"); since 4.21 a domain may
+/// answer in its place. "legacy" means the same since 4.20, and nothing before.
 pub(super) fn enhanced(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let plan = &subject.layout.plan;
-    if !with_role(plan, 0, Role::Kernel).is_empty() {
+    let answers = |domain: &Domain| {
+        let capabilities = subject.tree.u32(domain.node, "capabilities");
+        capabilities.is_some_and(|bits| bits & XENSTORE != 0)
+    };
+    if !with_role(plan, 0, Role::Kernel).is_empty() || domus(plan).any(|(_, domain)| answers(domain)) {
         return;
     }
     for (_, domain) in domus(plan) {
         let wants = subject.tree.property(domain.node, "xen,enhanced");
         let value = subject.tree.str(domain.node, "xen,enhanced").unwrap_or_default();
-        if wants.is_some() && matches!(value, "" | "enabled") {
-            findings.push(Finding::error(format_args!(
-                "{}: xen,enhanced needs a dom0, and there is none: Xen would stop; \"no-xenstore\" does without",
+        let path = &domain.path;
+        match (wants, value) {
+            (Some(_), "" | "enabled") => findings.push(Finding::error(format_args!(
+                "{path}: xen,enhanced needs a dom0, and there is none: Xen would stop; \"no-xenstore\" does without"
+            ))),
+            (Some(_), "legacy") => findings.push(Finding::warning(format_args!(
+                "{path}: xen,enhanced = \"legacy\" needs a dom0, and there is none: Xen stops since 4.20; \"no-xenstore\" does without"
+            ))),
+            _ => {}
+        }
+    }
+}
+
+/// Xen does not look at a domain's `status`.
+pub(super) fn status(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
+    for (_, domain) in domus(&subject.layout.plan) {
+        if !subject.tree.is_enabled(domain.node) {
+            findings.push(Finding::warning(format_args!(
+                "{}: its status says that it is not to be used, which Xen does not look at: it starts the domain",
                 domain.path
             )));
         }

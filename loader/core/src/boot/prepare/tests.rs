@@ -285,3 +285,71 @@ fn what_is_said_of_the_worst_tree_is_bounded() {
         prepared.errors()
     );
 }
+
+/// Properties of a domain by `booting.txt` (Xen 4.21) and the documents on static memory, and one that nobody knows.
+const OF_A_DOMAIN: [(&str, &[u8]); 21] = [
+    ("nr_spis", &[0, 0, 0, 64]),
+    ("passthrough", b"enabled\0"),
+    ("sve", &[0, 0, 0, 128]),
+    ("llc-colors", b"2-6\0"),
+    ("capabilities", &[0, 0, 0, 3]),
+    ("trap-unmapped-accesses", &[0, 0, 0, 1]),
+    ("xen,enhanced", b"no-xenstore\0"),
+    ("xen,domain-p2m-mem-mb", &[0, 0, 0, 9]),
+    ("max_grant_version", &[0, 0, 0, 2]),
+    ("max_grant_frames", &[0, 0, 0, 32]),
+    ("max_maptrack_frames", &[0, 0, 0, 0]),
+    ("xen,sci_type", b"scmi_smc\0"),
+    ("v8r_el1_msa", b"pmsa\0"),
+    ("domain-cpupool", &[0, 0, 0, 7]),
+    ("direct-map", &[]),
+    ("#xen,static-mem-address-cells", &[0, 0, 0, 1]),
+    ("#xen,static-mem-size-cells", &[0, 0, 0, 1]),
+    ("xen,static-mem", &[0x50, 0, 0, 0, 8, 0, 0, 0]),
+    ("vpl011", &[]),
+    ("unknown,to-everybody", &[1, 2, 3]),
+    ("cpus", &[0, 0, 0, 1]),
+];
+
+/// What stands in a domain besides its modules, and what the documents have in `/chosen`, is for Xen to read.
+#[test]
+fn what_xen_reads_of_a_domain_stays_as_it_is() {
+    let nodes = [
+        ("vcpu0", "xen,vcpu"),
+        ("ec1", "xen,evtchn-v1"),
+        ("shared", "xen,domain-shared-memory-v1"),
+    ];
+    let blob = edited(DOCUMENT_VIRT, |tree| {
+        let domain = tree.find("/chosen/domU1").unwrap();
+        for (name, value) in OF_A_DOMAIN {
+            tree.set(domain, name, value).unwrap();
+        }
+        for (name, compatible) in nodes {
+            let node = tree.add(domain, name).unwrap();
+            tree.set_strings(node, "compatible", &[compatible]).unwrap();
+            tree.set(node, "xen,shm-id", b"a\0").unwrap();
+        }
+        let chosen = tree.find("/chosen").unwrap();
+        let heap = [0x60, 0, 0, 0, 1, 0, 0, 0];
+        tree.set(chosen, "xen,static-heap", &heap).unwrap();
+        let pool = tree.add(chosen, "cpupool0").unwrap();
+        tree.set_strings(pool, "compatible", &["xen,cpupool"]).unwrap();
+        tree.set_u32(pool, "phandle", 7).unwrap();
+    });
+    let before = Tree::parse(&blob).unwrap();
+    let (mut memory, _) = document();
+    load(&mut memory, TREE, "xen.dtb", &blob);
+    let prepared = prepare(&memory, ExceptionLevel::El2, request(&memory, XEN, TREE)).unwrap();
+    assert_eq!(prepared.errors(), 0, "{:?}", prepared.findings);
+    let after = Tree::parse(&prepared.blob).unwrap();
+    let paths = ["", "/vcpu0", "/ec1", "/shared"].map(|below| alloc::format!("/chosen/domU1{below}"));
+    for path in paths.iter().map(String::as_str).chain(["/chosen/cpupool0", "/chosen"]) {
+        let properties = |tree: &Tree| {
+            let node = tree.find(path).unwrap();
+            let all = tree.properties(node);
+            all.map(|(name, value)| (name.to_string(), value.to_vec()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(properties(&after), properties(&before), "{path}");
+    }
+}

@@ -9,6 +9,7 @@ use super::super::super::testing::{cpio, kernel, load, region, request, sentence
 use super::super::tests::{TREE, XEN, found, virt};
 use super::judge_memory;
 use crate::boot::plan::Ramdisk;
+use crate::image::arm64::tests::image;
 use crate::image::gzip::tests::gzip;
 
 const GIB: u64 = 1 << 30;
@@ -130,6 +131,10 @@ fn memory_in_bytes_or_mib() {
         Some((Error, "memory = 128 KiB do not hold the domain's own files, which need 30720 KiB; if MiB were meant, write 131072".into()))
     );
     assert_eq!(
+        judge(0, 30 << 20).unwrap().1,
+        "memory = 0 KiB do not hold the domain's own files, which need 30720 KiB"
+    );
+    assert_eq!(
         judge(20_000, 30 << 20),
         Some((
             Error,
@@ -204,9 +209,29 @@ fn a_domain_has_processors() {
     assert_eq!(with(Some(&128_u32.to_be_bytes())), [""; 0]);
 }
 
+/// Seen with 4.17: "Error creating domain domU2".
+#[test]
+fn guests_with_a_gic_of_version_2_have_8_processors() {
+    let with = |gic: &'static str, count: u32| {
+        let memory = virt(|tree| {
+            let node = tree.add(tree.root(), "intc@8000000").unwrap();
+            tree.set_strings(node, "compatible", &[gic]).unwrap();
+            let node = tree.find("/chosen/domU2").unwrap();
+            tree.set_u32(node, "cpus", count).unwrap();
+        });
+        found(&memory, Error)
+    };
+    assert_eq!(
+        with("arm,gic-400", 9),
+        ["/chosen/domU2: cpus = 9; with the machine's GIC of version 2 a domain has 8 at most"]
+    );
+    assert_eq!(with("arm,cortex-a15-gic", 8), [""; 0]);
+    assert_eq!(with("arm,gic-v3", 9), [""; 0]);
+}
+
 #[test]
 fn enhanced_domains_need_a_dom0() {
-    let with = |value: &'static str, dom0: bool| {
+    let said = |value: &'static str, dom0: bool, severity| {
         let memory = virt(|tree| {
             let node = tree.find("/chosen/domU2").unwrap();
             tree.set_strings(node, "xen,enhanced", &[value]).unwrap();
@@ -219,8 +244,9 @@ fn enhanced_domains_need_a_dom0() {
                 tree.set(kernel, "reg", &reg).unwrap();
             }
         });
-        found(&memory, Error)
+        found(&memory, severity)
     };
+    let with = |value, dom0| said(value, dom0, Error);
     let sentence =
         "/chosen/domU2: xen,enhanced needs a dom0, and there is none: Xen would stop; \"no-xenstore\" does without";
     assert_eq!(with("enabled", false), [sentence]);
@@ -228,6 +254,74 @@ fn enhanced_domains_need_a_dom0() {
     assert_eq!(with("no-xenstore", false), [""; 0]);
     assert_eq!(with("disabled", false), [""; 0]);
     assert_eq!(with("enabled", true), [""; 0]);
+    assert_eq!(with("legacy", false), [""; 0]);
+    assert_eq!(
+        said("legacy", false, Warning),
+        [
+            "/chosen/domU2: xen,enhanced = \"legacy\" needs a dom0, and there is none: Xen stops since 4.20; \"no-xenstore\" does without"
+        ]
+    );
+    assert!(
+        !said("legacy", true, Warning)
+            .iter()
+            .any(|warning| warning.contains("xen,enhanced"))
+    );
+}
+
+/// Xen 4.21: control, hardware and xenstore domain are bits 0 to 2.
+#[test]
+fn a_domain_may_answer_for_the_xenstore() {
+    let with = |capabilities: u32| {
+        let memory = virt(|tree| {
+            let node = tree.find("/chosen/domU2").unwrap();
+            tree.set(node, "xen,enhanced", &[]).unwrap();
+            let node = tree.find("/chosen/domU1").unwrap();
+            tree.set_u32(node, "capabilities", capabilities).unwrap();
+        });
+        found(&memory, Error).len()
+    };
+    assert_eq!([0, 1, 2, 3, 4, 7].map(with), [1, 1, 1, 1, 0, 0]);
+}
+
+/// Seen with 4.17: "Not enough memory in the first bank for the kernel+dtb+initrd".
+#[test]
+fn files_lie_in_pieces_of_2_mib() {
+    let with = |kib: u64, packed: bool| {
+        let mut memory = virt(|tree| {
+            let node = tree.find("/chosen/domU1").unwrap();
+            tree.set_u64(node, "memory", kib).unwrap();
+        });
+        let image = image(0, 0x28_0000, 0xa, 0x28_0000);
+        load(
+            &mut memory,
+            0x4200_0000,
+            "Image-1",
+            &if packed { gzip(&image) } else { image },
+        );
+        found(&memory, Error)
+    };
+    for packed in [false, true] {
+        assert_eq!(
+            with(8192, packed),
+            [
+                "/chosen/domU1: memory = 8192 KiB do not hold the domain's own files: Xen puts kernel, ramdisk and device tree into pieces \
+                 of 2 MiB, which needs more than 8192 KiB"
+            ]
+        );
+        assert_eq!(with(8196, packed), [""; 0]);
+    }
+}
+
+#[test]
+fn a_domain_that_is_switched_off_is_told() {
+    let memory = virt(|tree| {
+        let node = tree.find("/chosen/domU2").unwrap();
+        tree.set_strings(node, "status", &["disabled"]).unwrap();
+    });
+    assert_eq!(
+        found(&memory, Warning),
+        ["/chosen/domU2: its status says that it is not to be used, which Xen does not look at: it starts the domain"]
+    );
 }
 
 #[test]

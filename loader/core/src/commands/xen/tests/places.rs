@@ -104,7 +104,7 @@ fn what_xen_gives_away_is_left_alone() {
     let mut bench = machine(&[region(RAM, 32 * MIB)], &tree);
     let config = [
         SHORT,
-        b"domu1_property=address-cells=2\ndomu1_property=size-cells=2\nkernel=Image\n",
+        b"domu1_property=address-cells=2\ndomu1_property=size-cells=2\ndomu1_property=memory=20M\nkernel=Image\n",
     ]
     .concat();
     bench.attach(&[disk(&[("xen.cfg", &config), ("xen", &xen), ("Image", &kernel)])]);
