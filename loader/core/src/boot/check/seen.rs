@@ -72,12 +72,18 @@ pub(super) fn names(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
             module.path.len()
         )));
     }
-    for domain in plan.domains.iter().filter(|domain| domain.name.len() > NAME) {
-        findings.push(Finding::error(format_args!(
-            "{}: the name has {} letters; Xen keeps {NAME} and would not find its kernel's command line",
-            domain.path,
-            domain.name.len()
-        )));
+    for (index, domain) in plan.domains.iter().enumerate() {
+        let has_line = |path: &str| {
+            let node = subject.tree.find(path);
+            node.is_some_and(|node| subject.tree.property(node, "bootargs").is_some())
+        };
+        let len = domain.name.len();
+        if len > NAME && plan.modules_of(index).any(|module| has_line(&module.path)) {
+            findings.push(Finding::error(format_args!(
+                "{}: the name has {len} letters; Xen keeps {NAME} and would not find its kernel's command line",
+                domain.path
+            )));
+        }
     }
 }
 
@@ -181,6 +187,13 @@ mod tests {
             long[0].ends_with(": the path has 92 letters; Xen passes over a module with more than 91"),
             "{long:?}"
         );
+        let silent = said(Error, |tree| {
+            let node = tree.find("/chosen/domU1").unwrap();
+            let kernel = tree.child(node, "module@42000000").unwrap();
+            tree.remove_property(kernel, "bootargs").unwrap();
+            tree.rename(node, &"d".repeat(41)).unwrap();
+        });
+        assert_eq!(silent, [""; 0], "there is nothing to lose");
         let long = named(41, 20, 1024);
         assert!(
             long[0].ends_with(": the name has 41 letters; Xen keeps 40 and would not find its kernel's command line")
