@@ -171,8 +171,10 @@ impl Slot {
             return self.transfer(first, Data::Read(chunk), meanwhile);
         };
         self.transfer(first, Data::Fill(address, chunk.len()), meanwhile)?;
-        let buffer = self.buffer.as_mut().and_then(|buffer| buffer.bytes(0, chunk.len()));
-        chunk.copy_from_slice(buffer.ok_or(Fault::Memory)?);
+        let buffer = self.buffer.as_mut().ok_or(Fault::Memory)?;
+        // The bytes must be read after the register that says that they are there.
+        buffer.fence();
+        chunk.copy_from_slice(buffer.bytes(0, chunk.len()).ok_or(Fault::Memory)?);
         Ok(())
     }
 

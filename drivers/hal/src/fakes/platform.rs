@@ -19,6 +19,8 @@ use crate::registers::Registers;
 pub struct BusMemory {
     bytes: Rc<RefCell<Vec<u8>>>,
     start: PhysAddr,
+    /// What devices wrote since the last fence: first address and end.
+    unfenced: Rc<RefCell<Vec<(PhysAddr, PhysAddr)>>>,
 }
 
 impl Default for BusMemory {
@@ -38,6 +40,7 @@ impl BusMemory {
         Self {
             bytes: Rc::default(),
             start,
+            unfenced: Rc::default(),
         }
     }
 
@@ -62,6 +65,19 @@ impl BusMemory {
     /// # Panics
     /// If no such memory was given out: the driver told the device a wrong address.
     pub fn write(&self, address: PhysAddr, bytes: &[u8]) {
+        self.put(address, bytes);
+        let end = u64::try_from(bytes.len()).ok().and_then(|len| address.checked_add(len));
+        self.unfenced.borrow_mut().extend(end.map(|end| (address, end)));
+    }
+
+    /// Whether a device wrote to these bytes since the last fence.
+    fn is_unfenced(&self, address: PhysAddr, len: usize) -> bool {
+        let end = u64::try_from(len).ok().and_then(|len| address.checked_add(len));
+        let written = self.unfenced.borrow();
+        end.is_some_and(|end| written.iter().any(|(from, to)| *from < end && address < *to))
+    }
+
+    fn put(&self, address: PhysAddr, bytes: &[u8]) {
         let mut memory = self.bytes.borrow_mut();
         let place = self
             .offset(address)
@@ -98,7 +114,7 @@ impl BusMemory {
 }
 
 /// DMA memory that punishes a forgotten fence: the device sees what the driver wrote, payload bytes and numbers, only after
-/// [`DmaMemory::fence`].
+/// [`DmaMemory::fence`], and payload bytes that the device wrote are not to be looked at before one.
 struct FakeDma {
     memory: BusMemory,
     start: usize,
@@ -160,6 +176,10 @@ impl DmaMemory for FakeDma {
 
     fn bytes(&mut self, offset: usize, len: usize) -> Option<&[u8]> {
         let address = self.bus_address().checked_add(u64::try_from(offset).ok()?)?;
+        assert!(
+            !self.memory.is_unfenced(address, len),
+            "what the device wrote at {address} is read without a fence: a processor may have read it before"
+        );
         let place = self.driver.get_mut(offset..offset.checked_add(len)?)?;
         self.memory.read(address, place);
         Some(place)
@@ -178,15 +198,16 @@ impl DmaMemory for FakeDma {
                 .checked_add(u64::try_from(offset).unwrap_or(u64::MAX));
             let bytes = self.driver.get(offset..offset.saturating_add(len));
             if let Some((address, bytes)) = address.zip(bytes) {
-                self.memory.write(address, bytes);
+                self.memory.put(address, bytes);
             }
         }
         for (offset, bytes) in core::mem::take(&mut self.numbers) {
             let offset = u64::try_from(offset).unwrap_or(u64::MAX);
             if let Some(address) = self.bus_address().checked_add(offset) {
-                self.memory.write(address, &bytes);
+                self.memory.put(address, &bytes);
             }
         }
+        self.memory.unfenced.borrow_mut().clear();
     }
 }
 
@@ -202,7 +223,7 @@ impl StreamingDma for BusMemory {
 
     fn lend_to_read(&self, bytes: &[u8]) -> Option<PhysAddr> {
         let address = self.allocate(bytes.len()).bus_address();
-        self.write(address, bytes);
+        self.put(address, bytes);
         Some(address)
     }
 }
