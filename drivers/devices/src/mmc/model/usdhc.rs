@@ -144,6 +144,7 @@ impl Usdhc {
         let mut state = self.inner.0.borrow_mut();
         state.card_hertz = Some(hertz);
         if value & clock::RESET_ALL != 0 {
+            assert_eq!(words.vendor & 1 << 8, 0, "a reset while the clock is on");
             (words.protocol, words.system, words.watermark) = (PROTOCOL, SYSTEM, 0x0810_0810);
             words.awake = false;
         }
@@ -187,6 +188,11 @@ impl Usdhc {
         assert_eq!(value & 0xffff, 0, "transfer modes go elsewhere");
         let words = self.words.borrow();
         assert!(words.awake, "the card had no clocks before its first command");
+        assert_ne!(
+            words.vendor & 1 << 8,
+            0,
+            "the clock stops with the answer, busy as the card may be"
+        );
         assert_eq!(words.mix & !0x37, 0, "a mode of the stage before: {:#x}", words.mix);
         assert_eq!(words.tuning, [0; 4], "tuning of the stage before");
         let mut state = self.inner.0.borrow_mut();

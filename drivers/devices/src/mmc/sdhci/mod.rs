@@ -147,10 +147,14 @@ impl Sdhci {
 
     /// Resets a part of the controller (HC 2.2.16). Whether it has come out of it.
     fn reset(&self, part: u32) -> bool {
+        let all_of_usdhc = self.kind == Kind::Usdhc && part == clock::RESET_ALL;
+        if all_of_usdhc {
+            self.stop_clock();
+        }
         self.window.change(registers::CLOCK, part, part);
         let done = || self.window.read(registers::CLOCK) & part == 0;
         let done = wait_until(self.clock.as_ref(), RESET_LIMIT, done);
-        if self.kind == Kind::Usdhc && part == clock::RESET_ALL {
+        if all_of_usdhc {
             self.clear_what_a_reset_leaves();
         }
         done

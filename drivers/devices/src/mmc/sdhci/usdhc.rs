@@ -29,7 +29,9 @@ pub(in crate::mmc) const VENDOR: usize = 0xc0; // VEND_SPEC
 /// What a reset of all leaves as HS200, HS400 and tuning by the stage before had it.
 const LEFT_BY_RESET: [usize; 5] = [MIX, AUTO_STOP_ERROR, DELAY_LINE, TUNING, STROBE];
 
-/// VEND_SPEC: the card clock runs whether it is needed or not (FRC_SDCLK_ON).
+/// VEND_SPEC: the card clock runs whether a command needs it or not (FRC_SDCLK_ON). Otherwise it stops with the answer to a command, and a card
+/// that is busy needs it to say that it no longer is (SD 4.4: "the host shall provide a clock edge for the card to turn off its busy signal"; NXP's own correction of U-Boot,
+/// "use VENDORSPEC_FRC_SDCLK_ON to control card clock output").
 const FORCE_CLOCK: u32 = 1 << 8;
 
 /// PRES_STATE: the card clock is stable (SDSTB), is off (SDOFF); the level of the line over which cards say that they are busy (DLSL0).
@@ -94,12 +96,12 @@ impl Sdhci {
         }
     }
 
-    /// Lets the card clock stop when it is not needed.
+    /// Lets the card clock stop when it is not needed, as the manual wants it before the divider changes and before a reset of all.
     pub(super) fn stop_clock(&self) {
         self.window.change(VENDOR, FORCE_CLOCK, 0);
     }
 
-    /// Sets the card clock to at most `hertz`. It runs when it is needed.
+    /// Sets the card clock to at most `hertz`. It runs from then on.
     pub(super) fn set_usdhc_clock(&self, hertz: u32) -> Result<(), Fault> {
         self.stop_clock();
         let clock = self.clock.as_ref();
@@ -108,13 +110,14 @@ impl Sdhci {
         let mask = DIVIDER_MASK | RESERVED_ONES | clock::TIMEOUT_MASK;
         let value = divider(self.capabilities.base_hertz, hertz) | RESERVED_ONES | clock::LONGEST_TIMEOUT;
         self.window.change(registers::CLOCK, mask, value);
-        match wait_until(clock, STABLE_LIMIT, || self.has(CLOCK_STABLE)) {
-            true => Ok(()),
-            false => Err(Fault::Unusable("the slot's clock does not become stable")),
+        if !wait_until(clock, STABLE_LIMIT, || self.has(CLOCK_STABLE)) {
+            return Err(Fault::Unusable("the slot's clock does not become stable"));
         }
+        self.window.change(VENDOR, FORCE_CLOCK, FORCE_CLOCK);
+        Ok(())
     }
 
-    /// Sends the clocks that a card wants before its first command (SD 6.4.1): there are none between commands.
+    /// Sends the clocks that a card wants before its first command (SD 6.4.1), however short the pause before it is.
     pub(super) fn wake_card(&self, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
         self.window.change(registers::CLOCK, WAKE, WAKE);
         let sent = || self.window.read(registers::CLOCK) & WAKE == 0;
