@@ -47,6 +47,8 @@ pub(crate) struct State {
     pub(crate) stuck_resets: u32,
     /// The clock never becomes stable.
     pub(crate) unstable: bool,
+    /// The fastest card clock in Hz at which data from the card arrive whole, if there is one.
+    pub(crate) bearable_hertz: Option<u64>,
     /// Asserts a pause between writes while the clock is slow.
     pub(crate) slow_writes: bool,
     pub(crate) write_protected: bool,
@@ -88,6 +90,7 @@ impl Model {
             latency: 2,
             stuck_resets: 0,
             unstable: false,
+            bearable_hertz: None,
             slow_writes: false,
             write_protected: false,
             bouncing: 0,

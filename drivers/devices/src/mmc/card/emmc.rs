@@ -127,9 +127,19 @@ fn speed_up(
     if known && abilities.high_speed && switch(host, selected, HS_TIMING | 1 << 8, meanwhile)? {
         let fast = ext_csd.timings & ExtCsd::HS_52 != 0;
         let hertz = if fast { HIGH_SPEED_HERTZ } else { DEFAULT_HERTZ_4 };
-        bus.high_speed = true;
-        bus.hertz = hertz.min(abilities.hertz);
-        host.set_bus(*bus)?;
+        let fast = Bus {
+            high_speed: true,
+            hertz: hertz.min(abilities.hertz),
+            ..*bus
+        };
+        host.set_bus(fast)?;
+        // Lines that do not bear it show with the first data.
+        if read_ext_csd(host, meanwhile).is_ok_and(|again| again == ext_csd) {
+            *bus = fast;
+        } else {
+            host.set_bus(*bus)?;
+            switch(host, selected, HS_TIMING, meanwhile)?;
+        }
     }
     Ok(())
 }

@@ -71,12 +71,10 @@ fn set_up(host: &mut dyn Host, selected: &Selected, by_block: bool, meanwhile: M
         if !by_block {
             simple(host, index::SET_BLOCK_LENGTH, (512, Answer::Short), meanwhile)?;
         }
-        let mut scr = [0; 8];
-        simple(host, index::APP_COMMAND, (selected.address, Answer::Short), meanwhile)?;
-        read_register(host, index::APP_SEND_SCR, (0, &mut scr), meanwhile)?;
-        version = Scr(scr).version();
-        widen(host, selected, Scr(scr), (&mut bus, meanwhile))?;
-        speed_up(host, Scr(scr), &mut bus, meanwhile)?;
+        let scr = read_scr(host, selected, meanwhile)?;
+        version = scr.version();
+        widen(host, selected, scr, (&mut bus, meanwhile))?;
+        speed_up(host, selected, scr, (&mut bus, meanwhile))?;
     }
     Ok(Card {
         family: Family::Sd,
@@ -109,8 +107,20 @@ fn widen(
     Ok(())
 }
 
+fn read_scr(host: &mut dyn Host, selected: &Selected, meanwhile: Meanwhile<'_>) -> Result<Scr, Fault> {
+    let mut scr = [0; 8];
+    simple(host, index::APP_COMMAND, (selected.address, Answer::Short), meanwhile)?;
+    read_register(host, index::APP_SEND_SCR, (0, &mut scr), meanwhile)?;
+    Ok(Scr(scr))
+}
+
 /// Switches to high speed, if card and host can. A card that cannot stays as it is.
-fn speed_up(host: &mut dyn Host, scr: Scr, bus: &mut Bus, meanwhile: Meanwhile<'_>) -> Result<(), Fault> {
+fn speed_up(
+    host: &mut dyn Host,
+    selected: &Selected,
+    scr: Scr,
+    (bus, meanwhile): (&mut Bus, Meanwhile<'_>),
+) -> Result<(), Fault> {
     let abilities = host.abilities();
     if !abilities.high_speed || abilities.hertz <= DEFAULT_HERTZ || !scr.can_switch() {
         return Ok(());
@@ -123,10 +133,21 @@ fn speed_up(host: &mut dyn Host, scr: Scr, bus: &mut Bus, meanwhile: Meanwhile<'
         Err(fault) => return Err(fault),
     }
     read_register(host, index::SWITCH, (SET_HIGH_SPEED, &mut status.0), meanwhile)?;
-    if status.is_high_speed() {
-        bus.high_speed = true;
-        bus.hertz = HIGH_SPEED_HERTZ.min(abilities.hertz);
-        host.set_bus(*bus)?;
+    if !status.is_high_speed() {
+        return Ok(());
+    }
+    let fast = Bus {
+        high_speed: true,
+        hertz: HIGH_SPEED_HERTZ.min(abilities.hertz),
+        ..*bus
+    };
+    host.set_bus(fast)?;
+    // Lines that do not bear it show with the first data.
+    match read_scr(host, selected, meanwhile) {
+        Ok(again) if again == scr => *bus = fast,
+        Err(fault) if !fault.may_pass() => return Err(fault),
+        // The card keeps its new timing, which holds for slower clocks as well (SD 6.7).
+        _ => host.set_bus(*bus)?,
     }
     Ok(())
 }

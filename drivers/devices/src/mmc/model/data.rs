@@ -46,6 +46,8 @@ impl State {
     /// The next block from the card, or nothing after a fault.
     fn take_block(&mut self) -> Option<Vec<u8>> {
         let narrow = self.is_bus_wrong();
+        let hertz = self.hertz();
+        let unbearable = self.bearable_hertz.is_some_and(|bearable| hertz > bearable);
         let zeros = narrow && self.card.as_ref().is_some_and(|card| card.zeros);
         let Some(transfer) = &mut self.transfer else {
             return None;
@@ -60,7 +62,7 @@ impl State {
             CardFault::DamagedData(bad) if bad == at => 1 << 21,
             CardFault::NoData(bad) if bad == at => status::DATA_TIMEOUT,
             CardFault::Adma => status::ADMA,
-            _ if narrow && !zeros => 1 << 21,
+            _ if narrow && !zeros || unbearable => 1 << 21,
             _ => 0,
         };
         if fault == status::ADMA {

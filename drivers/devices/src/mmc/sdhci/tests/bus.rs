@@ -102,6 +102,26 @@ fn the_bus_is_the_best_that_both_sides_and_the_board_have() {
     assert_eq!(fact(&slot, "Bus Width"), "1-bit");
 }
 
+/// Traces that are too long, or delays of the controller's that nobody has set: as U-Boot does, the loader goes on at the speed before.
+#[test]
+fn lines_that_do_not_bear_high_speed_are_driven_as_before() {
+    // What 52 MHz are divided to: 13 and 26 MHz for an SD card, 26 and 52 MHz for an eMMC.
+    let boards = [
+        (sdhc(), 20_000_000, "25000000"),
+        (Card::new(Kind::Emmc, 8 << 21), 30_000_000, "26000000"),
+    ];
+    for (card, bearable, expected) in boards {
+        let (model, mut slot, _) = Setup::new(card).open();
+        model.0.borrow_mut().bearable_hertz = Some(bearable);
+        slot.rescan(&mut || ()).unwrap();
+        assert_eq!(
+            (fact(&slot, "Bus Speed"), fact(&slot, "Mode"), fact(&slot, "Bus Width")),
+            (expected.into(), "MMC legacy".into(), "4-bit".into())
+        );
+        assert_eq!(read(&mut slot, 5, 20).unwrap(), pattern(5, 20));
+    }
+}
+
 #[test]
 fn an_emmc_is_not_driven_over_lines_that_the_board_does_not_have() {
     let boards = [(8, "8-bit"), (4, "4-bit"), (1, "1-bit")];
