@@ -67,3 +67,4 @@ pub mod reset;
 pub mod uart;
 pub mod virtio;
 mod wait;
+pub mod watchdog;

@@ -3,25 +3,28 @@
 //! A driver is added with its file, the `mod` line beside it, and a line in [`PROBES`], or in [`PCI_PROBES`] if it
 //! drives a PCI function.
 
+mod start;
+
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform};
+use hal::{BlockDevice, Flash, NetDevice, NodeInfo, Platform, Watchdog};
 
-use crate::block::virtio_blk::VirtioBlk;
 use crate::flash::cfi::{self, CfiError};
 use crate::mmc::sdhci::{self, SdhciError};
-use crate::net::fec::{Fec, FecError};
-use crate::net::gem::{Gem, GemError};
-use crate::net::genet::{Genet, GenetError};
-use crate::net::virtio_net::VirtioNet;
+use crate::net::fec::FecError;
+use crate::net::gem::GemError;
+use crate::net::genet::GenetError;
 use crate::pci::PciError;
-use crate::pci::host::{self, Endpoint};
-use crate::virtio::mmio::MmioTransport;
-use crate::virtio::pci::{self, PciTransport, VENDOR};
-use crate::virtio::{self, Transport, VirtioError};
+use crate::pci::host::Endpoint;
+use crate::registers::RegistersError;
+use crate::virtio::VirtioError;
+use crate::virtio::pci::{self, VENDOR};
+use start::{
+    cadence_watchdog, cfi_flash, fec_node, gem_node, genet_node, imx_watchdog, pci_host, sdhci_node, sdhci_pci,
+    virtio_mmio, virtio_pci_blk, virtio_pci_net,
+};
 
 /// A driver for a kind of device tree node.
 pub struct Probe {
@@ -110,6 +113,11 @@ pub const PROBES: &[Probe] = &[
         run: gem_node,
     },
     Probe {
+        compatible: "cdns,wdt-r1p2",
+        sharing: Sharing::Nothing,
+        run: cadence_watchdog,
+    },
+    Probe {
         compatible: "cdns,zynq-gem",
         sharing: Sharing::AsTreeSays,
         run: gem_node,
@@ -123,6 +131,11 @@ pub const PROBES: &[Probe] = &[
         compatible: cfi::COMPATIBLE,
         sharing: Sharing::Nothing,
         run: cfi_flash,
+    },
+    Probe {
+        compatible: "fsl,imx21-wdt",
+        sharing: Sharing::Nothing,
+        run: imx_watchdog,
     },
     Probe {
         compatible: "fsl,imx6sx-fec",
@@ -229,6 +242,8 @@ pub struct Devices {
     pub disks: Vec<Box<dyn BlockDevice>>,
     /// NOR flashes.
     pub flashes: Vec<Box<dyn Flash>>,
+    /// Watchdogs that an earlier stage left running.
+    pub watchdogs: Vec<Box<dyn Watchdog>>,
     /// What was there and could not be used: the node's path, or the path and the function, and why.
     pub failures: Vec<(String, ProbeError)>,
 }
@@ -257,6 +272,9 @@ pub enum ProbeError {
     /// Virtio.
     #[error(transparent)]
     Virtio(#[from] VirtioError),
+    /// A watchdog.
+    #[error(transparent)]
+    Watchdog(#[from] RegistersError),
 }
 
 /// Starts the devices among `nodes` that there is a driver for. Nodes are to be the enabled ones, in the order of the
@@ -296,104 +314,6 @@ fn driver_for(compatible: &str) -> Option<&'static Probe> {
 fn pci_driver_for(id: (u16, u16)) -> Option<&'static PciProbe> {
     let index = PCI_PROBES.binary_search_by_key(&id, |probe| probe.id).ok()?;
     PCI_PROBES.get(index)
-}
-
-fn cfi_flash(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    for (region, flash) in cfi::find(node, platform)? {
-        match flash {
-            Ok(flash) => devices.flashes.push(Box::new(flash)),
-            Err(error) => {
-                let name = format!("{} at {}", node.path, region.start());
-                devices.failures.push((name, error.into()));
-            }
-        }
-    }
-    Ok(())
-}
-
-fn pci_host(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    let wanted = |id| pci_driver_for(id).is_some();
-    let mut refused = |error: PciError| devices.failures.push((node.path.clone(), error.into()));
-    for endpoint in host::find(node, platform, &wanted, &mut refused)? {
-        let Some(driver) = pci_driver_for(endpoint.function.id()) else {
-            continue;
-        };
-        let function = endpoint.function.clone();
-        if let Err(error) = (driver.run)(devices, endpoint, platform) {
-            function.disable();
-            devices
-                .failures
-                .push((format!("{} {}", node.path, function.address()), error));
-        }
-    }
-    Ok(())
-}
-
-fn virtio_mmio(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    match MmioTransport::open(node, platform)? {
-        Some((transport, virtio::NETWORK)) => devices.add_virtio_net(Box::new(transport), platform),
-        Some((transport, virtio::BLOCK)) => devices.add_virtio_blk(Box::new(transport), platform),
-        Some(_) | None => Ok(()),
-    }
-}
-
-fn virtio_pci_net(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
-    let transport = PciTransport::open(endpoint, platform)?;
-    devices.add_virtio_net(Box::new(transport), platform)
-}
-
-fn virtio_pci_blk(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
-    let transport = PciTransport::open(endpoint, platform)?;
-    devices.add_virtio_blk(Box::new(transport), platform)
-}
-
-fn fec_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    devices.networks.push(Box::new(Fec::start(node, platform)?));
-    Ok(())
-}
-
-fn gem_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    devices.networks.push(Box::new(Gem::start(node, platform)?));
-    Ok(())
-}
-
-fn genet_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    devices.networks.push(Box::new(Genet::start(node, platform)?));
-    Ok(())
-}
-
-fn sdhci_node(devices: &mut Devices, node: &NodeInfo, platform: &dyn Platform) -> Result<(), ProbeError> {
-    // Every name in the table above has its quirks: a test goes through them.
-    if let Some(quirks) = node.compatible.iter().find_map(|name| sdhci::quirks(name)) {
-        devices.disks.push(Box::new(sdhci::open_node(node, quirks, platform)?));
-    }
-    Ok(())
-}
-
-fn sdhci_pci(devices: &mut Devices, endpoint: Endpoint, platform: &dyn Platform) -> Result<(), ProbeError> {
-    let slot = sdhci::open_pci(devices.count_disks("sdhci-pci#"), endpoint, platform)?;
-    devices.disks.push(Box::new(slot));
-    Ok(())
-}
-
-impl Devices {
-    /// How many disks have a name that begins so.
-    fn count_disks(&self, name: &str) -> usize {
-        self.disks.iter().filter(|disk| disk.name().starts_with(name)).count()
-    }
-
-    fn add_virtio_net(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
-        let name = format!("virtio-net#{}", self.networks.len());
-        self.networks
-            .push(Box::new(VirtioNet::start(name, transport, platform)?));
-        Ok(())
-    }
-
-    fn add_virtio_blk(&mut self, transport: Box<dyn Transport>, platform: &dyn Platform) -> Result<(), ProbeError> {
-        let name = format!("virtio-blk#{}", self.count_disks("virtio-blk#"));
-        self.disks.push(Box::new(VirtioBlk::start(name, transport, platform)?));
-        Ok(())
-    }
 }
 
 #[cfg(test)]

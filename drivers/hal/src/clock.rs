@@ -1,5 +1,6 @@
 //! Time: monotonic instants, a clock that is read, deadlines that are checked against an instant.
 
+use alloc::rc::Rc;
 use core::ops::{Add, Sub};
 use core::time::Duration;
 
@@ -58,6 +59,20 @@ pub trait Clock {
     /// has come. `false`, at once, if it cannot.
     fn rest(&self) -> bool {
         false
+    }
+}
+
+impl<C: Clock + ?Sized> Clock for Rc<C> {
+    fn now(&self) -> Instant {
+        C::now(self)
+    }
+
+    fn entropy(&self) -> u64 {
+        C::entropy(self)
+    }
+
+    fn rest(&self) -> bool {
+        C::rest(self)
     }
 }
 

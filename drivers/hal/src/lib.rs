@@ -20,6 +20,7 @@ pub mod ram;
 pub mod registers;
 pub mod reset;
 pub mod system;
+pub mod watchdog;
 
 #[cfg(any(test, feature = "fakes"))]
 pub mod fakes;
@@ -37,3 +38,4 @@ pub use ram::Ram;
 pub use registers::Registers;
 pub use reset::Reset;
 pub use system::{ExceptionLevel, Fault, HandOver, System, Width};
+pub use watchdog::Watchdog;

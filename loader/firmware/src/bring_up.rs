@@ -6,6 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use devices::probe;
+use devices::watchdog::ServicingClock;
 use hal::{Clock, NetDevice, PhysAddr, Region};
 use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
@@ -44,21 +45,27 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     map.activate();
     pool.iter().for_each(Pool::settle);
     let timer = timer(&tree);
-    let clock: Rc<dyn Clock> = Rc::<GenericTimer>::clone(&timer);
-    let hardware = Hardware::new(&ram, Rc::clone(&clock), pool);
+    let clock = Rc::new(ServicingClock::new(Rc::clone(&timer)));
+    let hardware = Hardware::new(&ram, Rc::<ServicingClock<_>>::clone(&clock), pool);
     Rest::new(&tree, &hardware)
         .into_iter()
         .for_each(|rest| timer.rest_by(rest));
     let console = console::open(&tree, &hardware);
     let devices = probe::probe(&nodes, &hardware);
+    clock.watch(devices.watchdogs);
     let terminal = Terminal::new(console);
     let memory = memory(&ram, layout);
     let machine = Machine::new((ram, *layout), map, timer);
-    let mut context = Context::new(terminal, clock, memory, Box::new(machine));
+    let mut context = Context::new(
+        terminal,
+        Rc::<ServicingClock<_>>::clone(&clock),
+        memory,
+        Box::new(machine),
+    );
     context.default_env = Environment::from_defaults(board::ENVIRONMENT);
     context.persistence = Persistence::open(board::ENVIRONMENT_PLACE, devices.flashes);
     repl::print_banner(&mut context);
-    introduce(&mut context);
+    introduce(&mut context, &clock);
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }
@@ -71,7 +78,7 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
 }
 
 /// What the loader runs on.
-fn introduce(context: &mut Context) {
+fn introduce(context: &mut Context, clock: &ServicingClock<Rc<GenericTimer>>) {
     let level = context.system.exception_level();
     let mib: u64 = context.memory.banks().iter().map(|bank| bank.len() >> 20).sum();
     context.say(format_args!(
@@ -83,6 +90,12 @@ fn introduce(context: &mut Context) {
     if power::came_from_el3() {
         context.say(format_args!(
             "Warning: started at EL3, without TF-A: what is booted has no PSCI, so one CPU, and its interrupts may not arrive"
+        ));
+    }
+    for watchdog in clock.watchdogs() {
+        let name = watchdog.name();
+        context.say(format_args!(
+            "WDT:   {name} was left running: it is serviced until the jump, and has to be from then on"
         ));
     }
 }

@@ -1,4 +1,4 @@
-//! `wdt`: watchdogs, of which the loader drives none.
+//! `wdt`: watchdogs, of which the loader starts and stops none.
 
 use super::Command;
 use crate::context::{Args, CommandError, CommandResult, Context};
@@ -13,8 +13,9 @@ pub(crate) const COMMAND: Command = Command {
         stop\n\
         reset\n\
         expire [flags]",
-    help: "The loader drives no watchdog, so each of these fails and says so. One that runs already is not fed either: it has to\n\
-        give the boot the time that it takes.",
+    help: "The loader starts and stops no watchdog, so each of these fails and says so. One that an earlier stage left running (the\n\
+        i.MX chips', the Cadence one of Zynq chips) is serviced once a second, up to the jump; the start says so. What is started\n\
+        has to go on with it.",
     examples: &["wdt list"],
     repeatable: false,
     run,
@@ -23,7 +24,7 @@ pub(crate) const COMMAND: Command = Command {
 fn run(_context: &mut Context, args: Args<'_>) -> CommandResult {
     match args.get(1).map(alloc::string::String::as_str) {
         Some("list" | "dev" | "start" | "stop" | "reset" | "expire") => Err(CommandError::failed(
-            "No watchdog timer device set!\nThis loader drives no watchdog.",
+            "No watchdog timer device set!\nThis loader starts and stops no watchdog.",
         )),
         _ => Err(CommandError::Usage),
     }
@@ -38,7 +39,7 @@ mod tests {
         let mut bench = Bench::new();
         assert_eq!(
             bench.enter("wdt dev; echo $?"),
-            "No watchdog timer device set!\nThis loader drives no watchdog.\n1\n"
+            "No watchdog timer device set!\nThis loader starts and stops no watchdog.\n1\n"
         );
         assert!(bench.enter("wdt").contains("Usage:"));
         assert!(bench.enter("wdt x").contains("Usage:"));
