@@ -68,10 +68,23 @@ pub struct Ethernet {
     pub mac: Option<MacAddr>,
     /// The address of the PHY that `phy-handle` leads to, on the management bus.
     pub phy: Option<u32>,
+    /// What is said of that PHY if it is one of TI's (Linux `ti,dp83867.yaml`).
+    pub ti_phy: TiPhy,
     /// `phy-mode`, or `phy-connection-type` as it was called: the pins between controller and PHY.
     pub phy_mode: Option<PhyMode>,
     /// `fixed-link`: there is no PHY, but a wire to a switch or another chip.
     pub fixed_link: Option<FixedLink>,
+}
+
+/// How a board has wired a DP83867 (Linux `ti,dp83867.yaml`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TiPhy {
+    /// `ti,rx-internal-delay`: how far the PHY delays the receive clock, as its register counts.
+    pub receive_delay: Option<u32>,
+    /// `ti,tx-internal-delay`: as much for the transmit clock.
+    pub transmit_delay: Option<u32>,
+    /// `ti,dp83867-rxctrl-strap-quirk`: its pin RX_CTRL is strapped as it must not be.
+    pub strap_quirk: bool,
 }
 
 /// Pins between controller and PHY (Linux `ethernet-controller.yaml`, `phy-mode`): those that have a driver.

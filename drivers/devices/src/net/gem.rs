@@ -5,7 +5,8 @@
 //! other people's frames do not.
 //!
 //! What is left as the firmware before us set it: the reference clocks, whose dividers on ZynqMP belong to the speed (a link
-//! that comes up at another speed than the firmware chose them for does not work on RGMII), the pins, the PHY's delays, the PCS. The
+//! that comes up at another speed than the firmware chose them for does not work on RGMII), the pins, the PHY's delays but for those of TI's
+//! DP83867, the PCS. The
 //! controller's bus clock is not asked for: MDC is divided so far that it is slow enough with any.
 
 mod hardware;

@@ -1,5 +1,7 @@
 //! PHYs over a controller's management port: registers that all have (IEEE 802.3, clauses 22.2.4 and 28). What a maker's PHY has besides,
-//! delays of an RGMII among it, stays as the firmware before us set it.
+//! delays of an RGMII among it, stays as the firmware before us set it, but for those PHYs that have a file here.
+
+mod dp83867;
 
 use core::time::Duration;
 
@@ -17,6 +19,11 @@ const ADVERTISEMENT: u8 = 4;
 const PARTNER: u8 = 5;
 const GIGABIT_CONTROL: u8 = 9;
 const GIGABIT_STATUS: u8 = 10;
+/// The way to registers beyond the 32 (22.2.4.3.11).
+const MMD_CONTROL: u8 = 13;
+const MMD_DATA: u8 = 14;
+/// Bits of MMD control: data is the register's number, or what it holds.
+const MMD_HOLDS: u16 = 1 << 14;
 
 /// Bits of basic control.
 mod basic {
@@ -90,6 +97,7 @@ impl<P: ManagementPort> Management<P> {
             // On another controller's management bus, perhaps: whoever set the speed knew.
             return (Wire::Fixed, None);
         };
+        self.set_up(phy, node);
         self.wake(phy);
         (Wire::Phy(phy), Some(self.link(phy).unwrap_or(Link::GIGABIT)))
     }
@@ -103,10 +111,40 @@ impl<P: ManagementPort> Management<P> {
         let _ = self.0.exchange(phy, register, Request::Write(value));
     }
 
+    /// Leads the frames of [`MMD_DATA`] to a register of the MMD of that number.
+    fn select(&self, phy: u8, (mmd, register): (u16, u16)) {
+        self.write(phy, MMD_CONTROL, mmd);
+        self.write(phy, MMD_DATA, register);
+        self.write(phy, MMD_CONTROL, mmd | MMD_HOLDS);
+    }
+
+    /// Changes the bits of `mask` in a register of an MMD to those of `value`. Gives what it held.
+    fn change_mmd(&self, phy: u8, register: (u16, u16), (mask, value): (u16, u16)) -> Option<u16> {
+        self.select(phy, register);
+        let before = self.read(phy, MMD_DATA)?;
+        let after = before & !mask | value & mask;
+        if after != before {
+            self.write(phy, MMD_DATA, after);
+        }
+        Some(before)
+    }
+
+    /// What the PHY calls itself: maker, kind and revision.
+    fn identifier(&self, phy: u8) -> Option<(u16, u16)> {
+        Some((self.read(phy, IDENTIFIER_1)?, self.read(phy, IDENTIFIER_2)?))
+    }
+
     /// Whether a PHY has this address: the bus floats at ones elsewhere, or is held at zero.
     fn answers(&self, phy: u8) -> Option<bool> {
-        let identifier = (self.read(phy, IDENTIFIER_1)?, self.read(phy, IDENTIFIER_2)?);
+        let identifier = self.identifier(phy)?;
         Some(!matches!(identifier, (0xffff, 0xffff) | (0, 0)))
+    }
+
+    /// Sets what the tree says of a PHY that there is more to know of than the standard has.
+    fn set_up(&self, phy: u8, node: &Ethernet) {
+        if self.identifier(phy).is_some_and(dp83867::is_one) {
+            dp83867::set_up(self, phy, node);
+        }
     }
 
     /// The PHY at the address that the tree says, else the first that answers. `None` if there is none.

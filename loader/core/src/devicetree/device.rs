@@ -4,7 +4,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::vec::Vec;
 
-use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode};
+use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode, TiPhy};
 use hal::{MacAddr, NodeInfo, PhysAddr, Region};
 
 use super::{NodeId, Tree, number};
@@ -101,14 +101,24 @@ impl Tree {
             let [handle] = *self.cells(id, "phy-handle")?.as_slice() else {
                 return None;
             };
-            self.u32(self.find_phandle(handle)?, "reg")
+            self.find_phandle(handle)
         };
+        let phy = phy();
         let mode = || self.str(id, "phy-mode").or_else(|| self.str(id, "phy-connection-type"));
         Ethernet {
             mac: mac("mac-address").or_else(|| mac("local-mac-address")),
-            phy: phy(),
+            phy: phy.and_then(|phy| self.u32(phy, "reg")),
+            ti_phy: phy.map(|phy| self.ti_phy(phy)).unwrap_or_default(),
             phy_mode: mode().and_then(PhyMode::named),
             fixed_link: self.fixed_link(id),
+        }
+    }
+
+    fn ti_phy(&self, phy: NodeId) -> TiPhy {
+        TiPhy {
+            receive_delay: self.u32(phy, "ti,rx-internal-delay"),
+            transmit_delay: self.u32(phy, "ti,tx-internal-delay"),
+            strap_quirk: self.property(phy, "ti,dp83867-rxctrl-strap-quirk").is_some(),
         }
     }
 
@@ -197,7 +207,7 @@ impl Tree {
 mod tests {
     use alloc::vec;
 
-    use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode};
+    use hal::node::{Ethernet, FixedLink, MmcSlot, PciRange, PciSpace, PhyMode, TiPhy};
     use hal::{MacAddr, PhysAddr, Region};
 
     use crate::devicetree::{NodeId, Tree};
@@ -265,6 +275,17 @@ mod tests {
         tree.set(mac, "local-mac-address", &[2, 0, 0, 0, 0, 5]).unwrap();
         let info = tree.device(mac).ethernet;
         assert_eq!((info.phy, info.mac), (Some(0xc), Some(MacAddr([2, 0, 0, 0, 0, 5]))));
+        assert_eq!(info.ti_phy, TiPhy::default());
+        // As the ZCU102 has it.
+        tree.set_u32(phy, "ti,rx-internal-delay", 8).unwrap();
+        tree.set_u32(phy, "ti,tx-internal-delay", 0xa).unwrap();
+        tree.set(phy, "ti,dp83867-rxctrl-strap-quirk", &[]).unwrap();
+        let expected = TiPhy {
+            receive_delay: Some(8),
+            transmit_delay: Some(0xa),
+            strap_quirk: true,
+        };
+        assert_eq!(tree.device(mac).ethernet.ti_phy, expected);
         tree.set(mac, "mac-address", &[2, 0, 0, 0, 0, 6]).unwrap();
         tree.set_u32(mac, "phy-handle", 8).unwrap();
         let info = tree.device(mac).ethernet;

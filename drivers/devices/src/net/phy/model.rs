@@ -25,7 +25,14 @@ pub(in crate::net) struct Bus {
     pub(in crate::net) latched: VecDeque<u16>,
     /// Frames that went over it.
     pub(in crate::net) frames: usize,
+    /// Registers of MMD 31 of all PHYs, by number, and the one that was selected.
+    pub(in crate::net) extended: BTreeMap<u16, u16>,
+    selected: u16,
 }
+
+/// MMD control when MMD data holds the number of a register of MMD 31, and when it holds what is in it.
+const NUMBER: u16 = 0x001f;
+const HOLDS: u16 = 0x401f;
 
 impl Bus {
     /// With a [`phy`] at `address`.
@@ -40,6 +47,9 @@ impl Bus {
     pub(in crate::net) fn read(&mut self, address: u32, register: u32) -> Option<u32> {
         self.frames += 1;
         let words = self.phys.get(&u8::try_from(address).unwrap())?;
+        if (register, words[13]) == (14, HOLDS) {
+            return self.extended.get(&self.selected).copied().map(u32::from);
+        }
         let latched = (register == 1).then(|| self.latched.pop_front()).flatten();
         Some(latched.unwrap_or(words[register as usize]).into())
     }
@@ -48,7 +58,12 @@ impl Bus {
     pub(in crate::net) fn write(&mut self, address: u32, register: u32, value: u32) {
         self.frames += 1;
         if let Some(words) = self.phys.get_mut(&u8::try_from(address).unwrap()) {
-            words[register as usize] = u16::try_from(value).unwrap();
+            let value = u16::try_from(value).unwrap();
+            match (register, words[13]) {
+                (14, NUMBER) => self.selected = value,
+                (14, HOLDS) => *self.extended.get_mut(&self.selected).unwrap() = value,
+                _ => words[register as usize] = value,
+            }
         }
     }
 }

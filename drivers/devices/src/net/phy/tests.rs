@@ -1,6 +1,6 @@
 use core::cell::RefCell;
 
-use hal::node::Ethernet;
+use hal::node::{Ethernet, PhyMode, TiPhy};
 
 use super::model::{Bus, phy};
 use super::{Link, Management, ManagementPort, Request, Wire, forced, negotiated};
@@ -100,4 +100,88 @@ fn a_phy_that_sleeps_is_woken_and_one_that_was_set_is_left_alone() {
         Management(&bus).attach(&stated(None));
         assert_eq!(bus.borrow().phys[&23][0], expected, "{control:#x}");
     }
+}
+
+/// A DP83867 at address 12 out of reset, with RX_CTRL strapped in mode 1.
+fn ti_bus() -> RefCell<Bus> {
+    let mut bus = Bus::with_phy(12);
+    let words = bus.phys.get_mut(&12).unwrap();
+    (words[2], words[3]) = (0x2000, 0xa231);
+    bus.extended = [(0x31, 0x10b0), (0x32, 0x00d0), (0x86, 0x0077)].into();
+    RefCell::new(bus)
+}
+
+fn ti_node(phy_mode: Option<PhyMode>, ti_phy: TiPhy) -> Ethernet {
+    Ethernet {
+        phy_mode,
+        ti_phy,
+        ..stated(Some(12))
+    }
+}
+
+/// What a DP83867 has in CFG4, RGMIICTL, RGMIIDCTL and basic control after `node` was attached.
+fn ti_registers(bus: &RefCell<Bus>, node: &Ethernet) -> [u16; 4] {
+    Management(bus).attach(node);
+    let bus = bus.borrow();
+    let extended = |register| bus.extended[&register];
+    [extended(0x31), extended(0x32), extended(0x86), bus.phys[&12][0]]
+}
+
+/// Delays as the ZCU102's tree has them, which AMD's own stack sets as 0xa8 and 0xd3.
+const ZCU102: TiPhy = TiPhy {
+    receive_delay: Some(8),
+    transmit_delay: Some(10),
+    strap_quirk: true,
+};
+
+#[test]
+fn a_ti_phy_is_set_up_as_the_tree_says() {
+    let bus = ti_bus();
+    let node = ti_node(Some(PhyMode::RgmiiId), ZCU102);
+    assert_eq!(ti_registers(&bus, &node), [0x1030, 0x00d3, 0x00a8, 0x1340]);
+    // Done already: the link stays.
+    bus.borrow_mut().phys.get_mut(&12).unwrap()[0] = 0x1140;
+    assert_eq!(ti_registers(&bus, &node), [0x1030, 0x00d3, 0x00a8, 0x1140]);
+}
+
+#[test]
+fn a_ti_phy_delays_the_clocks_that_the_mode_names() {
+    let said = TiPhy {
+        strap_quirk: false,
+        ..ZCU102
+    };
+    for (mode, control, delays) in [
+        (None, 0x00d0, 0x0077),
+        (Some(PhyMode::Rmii), 0x00d0, 0x0077),
+        (Some(PhyMode::Rgmii), 0x00d0, 0x0077),
+        (Some(PhyMode::RgmiiRxId), 0x00d1, 0x0078),
+        (Some(PhyMode::RgmiiTxId), 0x00d2, 0x00a7),
+    ] {
+        let found = ti_registers(&ti_bus(), &ti_node(mode, said));
+        assert_eq!(found, [0x10b0, control, delays, 0x1140], "{mode:?}");
+    }
+    // Without delays in the tree, or with those that the register does not have, it is 2 ns.
+    for wrong in [None, Some(16), Some(u32::MAX)] {
+        let said = TiPhy {
+            receive_delay: wrong,
+            transmit_delay: wrong,
+            strap_quirk: false,
+        };
+        let bus = ti_bus();
+        bus.borrow_mut().extended.insert(0x86, 0);
+        let found = ti_registers(&bus, &ti_node(Some(PhyMode::RgmiiId), said));
+        assert_eq!(found[1..3], [0x00d3, 0x0077], "{wrong:?}");
+    }
+    // One whose delays the straps switched on, behind traces that delay.
+    let bus = ti_bus();
+    bus.borrow_mut().extended.insert(0x32, 0x00d3);
+    assert_eq!(ti_registers(&bus, &ti_node(Some(PhyMode::Rgmii), said))[1], 0x00d0);
+}
+
+#[test]
+fn no_other_phy_is_set_up_as_tis() {
+    let bus = ti_bus();
+    bus.borrow_mut().phys.get_mut(&12).unwrap()[3] = 0xa241;
+    let found = ti_registers(&bus, &ti_node(Some(PhyMode::RgmiiId), ZCU102));
+    assert_eq!(found, [0x10b0, 0x00d0, 0x0077, 0x1140]);
 }
