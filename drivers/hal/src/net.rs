@@ -22,6 +22,11 @@ pub trait NetDevice {
     /// The device's own address.
     fn mac(&self) -> MacAddr;
 
+    /// Whether nobody gave the device an address, and [`NetDevice::mac`] is one that the driver made up for this start.
+    fn mac_is_made_up(&self) -> bool {
+        false
+    }
+
     /// Receives what is sent to `mac` from now on, in the place of the device's own address: a person may have given the machine
     /// another one. A device that receives everything does nothing.
     fn listen_to(&mut self, mac: MacAddr) {

@@ -25,6 +25,7 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
+use crate::net::address::Own;
 use crate::net::phy::{Management, Wire};
 use crate::net::polls::Polls;
 use crate::net::{address, check_frame};
@@ -66,7 +67,7 @@ pub enum FecError {
 /// An ENET that runs.
 pub struct Fec {
     name: String,
-    mac: MacAddr,
+    own: Own,
     /// Whose frames come in.
     listens_to: MacAddr,
     registers: Box<dyn Registers>,
@@ -89,7 +90,7 @@ impl Fec {
         if registers.read32(registers::CONTROL) == u32::MAX {
             return Err(FecError::NotThere(address));
         }
-        let mac = address::choose(&node.ethernet, own_mac(registers.as_ref()), clock.as_ref());
+        let own = address::choose(&node.ethernet, own_mac(registers.as_ref()), clock.as_ref());
         let mode = Mode::found(registers.as_ref(), node.ethernet.phy_mode);
         stop(registers.as_ref(), clock.as_ref()).map_err(|control| FecError::NoReset { address, control })?;
         if !is_there(registers.as_ref()) {
@@ -97,8 +98,8 @@ impl Fec {
         }
         let mut device = Self {
             name: node.name_or("fec"),
-            mac,
-            listens_to: mac,
+            own,
+            listens_to: own.mac,
             rings: Rings::new(platform)?,
             registers,
             clock,
@@ -185,7 +186,11 @@ impl NetDevice for Fec {
     }
 
     fn mac(&self) -> MacAddr {
-        self.mac
+        self.own.mac
+    }
+
+    fn mac_is_made_up(&self) -> bool {
+        self.own.made_up
     }
 
     fn listen_to(&mut self, mac: MacAddr) {
@@ -244,7 +249,7 @@ impl NetDevice for Fec {
             // There is nobody left to tell: both directions are off.
             let _ = stop(self.registers.as_ref(), self.clock.as_ref());
             // A system whose tree has no address takes the one that it finds here (Linux `fec`), and the reset has cleared it.
-            write_mac(self.registers.as_ref(), self.mac);
+            write_mac(self.registers.as_ref(), self.own.mac);
         }
     }
 }

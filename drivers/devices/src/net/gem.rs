@@ -22,6 +22,7 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
+use crate::net::address::Own;
 use crate::net::phy::{Link, Management, Wire};
 use crate::net::polls::Polls;
 use crate::net::{address, check_frame};
@@ -65,7 +66,7 @@ pub enum GemError {
 /// A GEM that runs.
 pub struct Gem {
     name: String,
-    mac: MacAddr,
+    own: Own,
     registers: Box<dyn Registers>,
     clock: Rc<dyn Clock>,
     rings: Rings,
@@ -90,7 +91,7 @@ impl Gem {
         stop(registers.as_ref(), queues, clock.as_ref())?;
         let mut device = Self {
             name: node.name_or("gem"),
-            mac: address::choose(&node.ethernet, mac, clock.as_ref()),
+            own: address::choose(&node.ethernet, mac, clock.as_ref()),
             rings: Rings::new(wide, platform)?,
             config: base_config(registers.as_ref(), found),
             registers,
@@ -151,7 +152,7 @@ impl Gem {
         for address in 0..registers::ADDRESSES {
             write(registers::ADDRESS_BOTTOM.saturating_add(8 * address), 0);
         }
-        write_mac(self.registers.as_ref(), self.mac);
+        write_mac(self.registers.as_ref(), self.own.mac);
         write(registers::CONFIG, self.config);
         write(registers::CONTROL, control::RUN);
     }
@@ -223,7 +224,11 @@ impl NetDevice for Gem {
     }
 
     fn mac(&self) -> MacAddr {
-        self.mac
+        self.own.mac
+    }
+
+    fn mac_is_made_up(&self) -> bool {
+        self.own.made_up
     }
 
     fn listen_to(&mut self, mac: MacAddr) {

@@ -25,6 +25,7 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, NodeInfo, PhysAddr, Platform, Registers};
 
+use crate::net::address::Own;
 use crate::net::phy::{Link, Management, Wire};
 use crate::net::{address, check_frame};
 use crate::registers::RegistersError;
@@ -74,7 +75,7 @@ pub enum GenetError {
 /// A GENET that runs.
 pub struct Genet {
     name: String,
-    mac: MacAddr,
+    own: Own,
     registers: Box<dyn Registers>,
     clock: Rc<dyn Clock>,
     rings: Rings,
@@ -96,7 +97,7 @@ impl Genet {
         stop(registers.as_ref(), clock.as_ref())?;
         let mut device = Self {
             name: node.name_or("genet"),
-            mac: address::choose(&node.ethernet, mac, clock.as_ref()),
+            own: address::choose(&node.ethernet, mac, clock.as_ref()),
             rings: Rings::new(platform)?,
             registers,
             clock,
@@ -118,7 +119,7 @@ impl Genet {
     fn set_up(&mut self) {
         let registers = self.registers.as_ref();
         set_format(registers);
-        write_mac(registers, self.mac);
+        write_mac(registers, self.own.mac);
         self.rings.start_receive(registers);
         self.rings.start_transmit(registers);
         registers.write32(registers::COMMAND, self.command);
@@ -148,7 +149,11 @@ impl NetDevice for Genet {
     }
 
     fn mac(&self) -> MacAddr {
-        self.mac
+        self.own.mac
+    }
+
+    fn mac_is_made_up(&self) -> bool {
+        self.own.made_up
     }
 
     fn listen_to(&mut self, mac: MacAddr) {

@@ -12,6 +12,7 @@ use core::time::Duration;
 use hal::net::TransmitError;
 use hal::{Clock, MacAddr, NetDevice, Platform};
 
+use crate::net::address::Own;
 use crate::net::{address, check_frame};
 use crate::virtio::queue::{Direction, Queue, Shape};
 use crate::virtio::{self, Transport, VERSION_1, VirtioError};
@@ -48,7 +49,7 @@ const TRANSMIT_LIMIT: Duration = Duration::from_millis(100);
 /// A virtio network device that runs.
 pub struct VirtioNet {
     name: String,
-    mac: MacAddr,
+    own: Own,
     transport: Box<dyn Transport>,
     clock: Rc<dyn Clock>,
     receive: Queue,
@@ -75,11 +76,11 @@ impl VirtioNet {
             Ok((features, receive, transmit)) => {
                 let legacy = features & VERSION_1 == 0;
                 let header = if legacy { LEGACY_HEADER } else { HEADER };
-                let mac = mac(transport.as_ref(), features, clock.as_ref());
+                let own = address::own(mac(transport.as_ref(), features), clock.as_ref());
                 let tells_link = features & FEATURE_STATUS != 0;
                 Ok(Self {
                     name,
-                    mac,
+                    own,
                     transport,
                     clock,
                     receive,
@@ -128,12 +129,9 @@ impl VirtioNet {
     }
 }
 
-/// The device's address, or one for this start.
-fn mac(transport: &dyn Transport, features: u64, clock: &dyn Clock) -> MacAddr {
-    if features & FEATURE_MAC != 0 {
-        return MacAddr(core::array::from_fn(|index| transport.config8(index)));
-    }
-    address::made_up(clock)
+/// The device's address, if it has one.
+fn mac(transport: &dyn Transport, features: u64) -> Option<MacAddr> {
+    (features & FEATURE_MAC != 0).then(|| MacAddr(core::array::from_fn(|index| transport.config8(index))))
 }
 
 impl NetDevice for VirtioNet {
@@ -142,7 +140,11 @@ impl NetDevice for VirtioNet {
     }
 
     fn mac(&self) -> MacAddr {
-        self.mac
+        self.own.mac
+    }
+
+    fn mac_is_made_up(&self) -> bool {
+        self.own.made_up
     }
 
     fn link_up(&mut self) -> bool {

@@ -177,20 +177,30 @@ impl LeftOut {
     }
 }
 
-/// Sets `ethaddr` to the network device's own address. One that was saved stays, and is used; where it is another one, that is said
-/// with U-Boot's words.
+/// Sets `ethaddr` to the network device's own address. One that was saved stays, and is used; where it is another one, or where the device has
+/// none, that is said with U-Boot's words.
 pub fn adopt_mac(context: &mut Context) {
     let Some(network) = &context.network else { return };
     let (name, own) = (network.device_name().to_string(), network.device_mac().to_string());
-    match context.env.get("ethaddr").map(String::from) {
-        None => context
-            .env
-            .set("ethaddr", &own)
-            .unwrap_or_else(|error| context.say(format_args!("{error}"))),
-        Some(saved) if saved.eq_ignore_ascii_case(&own) => {}
-        Some(saved) => context.say(format_args!(
-            "\nWarning: {name} MAC addresses don't match:\nAddress in ROM is\t\t{own}\nAddress in environment is\t{saved}"
+    let own = (own.as_str(), network.device_mac_is_made_up());
+    let saved = context.env.get("ethaddr").map(String::from);
+    if let Some(warning) = mac_warning(own, saved.as_deref()) {
+        context.say(format_args!("\nWarning: {name} {warning}"));
+    }
+    if saved.is_none() {
+        let set = context.env.set("ethaddr", own.0);
+        set.unwrap_or_else(|error| context.say(format_args!("{error}")));
+    }
+}
+
+/// What is odd about a device's `own` address, which may be made up, beside the one that was `saved`.
+fn mac_warning((own, made_up): (&str, bool), saved: Option<&str>) -> Option<String> {
+    match saved {
+        None if made_up => Some(format!("using random MAC address - {own}")),
+        Some(saved) if !made_up && !saved.eq_ignore_ascii_case(own) => Some(format!(
+            "MAC addresses don't match:\nAddress in ROM is\t\t{own}\nAddress in environment is\t{saved}"
         )),
+        _ => None,
     }
 }
 

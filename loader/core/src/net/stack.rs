@@ -111,6 +111,12 @@ impl Network {
         self.device.mac()
     }
 
+    /// Whether that address was made up for this start.
+    #[must_use]
+    pub fn device_mac_is_made_up(&self) -> bool {
+        self.device.mac_is_made_up()
+    }
+
     /// The addresses in use.
     #[must_use]
     pub fn settings(&self) -> &Settings {

@@ -206,16 +206,17 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
     let unnamed = Ethernet { mac: None, ..wired() };
     let mac = |ethernet, change: &dyn Fn(&Model)| {
         let machine = machine(&node(ethernet), change);
-        let mac = machine.device.unwrap().mac();
+        let device = machine.device.unwrap();
+        let mac = device.mac();
         assert!(machine.model.deliver(&frame(mac.0, 60, 1)), "it came through the reset");
-        mac
+        (mac, device.mac_is_made_up())
     };
-    assert_eq!(mac(wired(), &set), MacAddr(MAC));
-    assert_eq!(mac(unnamed, &set), MacAddr([0, 4, 0x9f, 1, 2, 3]));
+    assert_eq!(mac(wired(), &set), (MacAddr(MAC), false));
+    assert_eq!(mac(unnamed, &set), (MacAddr([0, 4, 0x9f, 1, 2, 3]), false));
     let group = |model: &Model| model.set(0x0e4, 0x0104_9f01);
     for change in [&group as &dyn Fn(&Model), &|_| ()] {
-        let MacAddr([first, ..]) = mac(unnamed, change);
-        assert_eq!(first, 2);
+        let (MacAddr([first, ..]), made_up) = mac(unnamed, change);
+        assert_eq!((first, made_up), (2, true));
     }
 }
 

@@ -195,13 +195,16 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
         model.set(0x08c, 0x0605);
     };
     let unnamed = Ethernet { mac: None, ..wired() };
-    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).device.unwrap().mac();
-    assert_eq!(mac(wired(), &set), MacAddr(MAC));
-    assert_eq!(mac(unnamed, &set), MacAddr([0, 2, 3, 4, 5, 6]));
+    let mac = |ethernet, change: &dyn Fn(&Model)| {
+        let device = machine(&node(ethernet), change).device.unwrap();
+        (device.mac(), device.mac_is_made_up())
+    };
+    assert_eq!(mac(wired(), &set), (MacAddr(MAC), false));
+    assert_eq!(mac(unnamed, &set), (MacAddr([0, 2, 3, 4, 5, 6]), false));
     let group = |model: &Model| model.set(0x088, 0x0403_0201);
     for change in [&group as &dyn Fn(&Model), &|_| ()] {
-        let MacAddr([first, ..]) = mac(unnamed, change);
-        assert_eq!(first, 2);
+        let (MacAddr([first, ..]), made_up) = mac(unnamed, change);
+        assert_eq!((first, made_up), (2, true));
     }
 }
 

@@ -207,17 +207,20 @@ fn the_address_is_the_trees_else_the_firmwares_else_made_up() {
         model.set(0x810, 0x0203);
     };
     let unnamed = Ethernet { mac: None, ..wired() };
-    let mac = |ethernet, change: &dyn Fn(&Model)| machine(&node(ethernet), change).device.unwrap().mac();
-    assert_eq!(mac(wired(), &set), MacAddr(MAC));
-    assert_eq!(mac(unnamed, &set), MacAddr([0xdc, 0xa6, 0x32, 1, 2, 3]));
+    let mac = |ethernet, change: &dyn Fn(&Model)| {
+        let device = machine(&node(ethernet), change).device.unwrap();
+        (device.mac(), device.mac_is_made_up())
+    };
+    assert_eq!(mac(wired(), &set), (MacAddr(MAC), false));
+    assert_eq!(mac(unnamed, &set), (MacAddr([0xdc, 0xa6, 0x32, 1, 2, 3]), false));
     let group = |model: &Model| model.set(0x80c, 0xdda6_3201);
     let in_reset = |model: &Model| {
         set(model);
         model.set(0x008, 2);
     };
     for change in [&group as &dyn Fn(&Model), &in_reset, &|_| ()] {
-        let MacAddr([first, ..]) = mac(unnamed, change);
-        assert_eq!(first, 2);
+        let (MacAddr([first, ..]), made_up) = mac(unnamed, change);
+        assert_eq!((first, made_up), (2, true));
     }
 }
 

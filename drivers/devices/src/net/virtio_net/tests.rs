@@ -42,7 +42,7 @@ fn started(legacy: bool) -> (Model, VirtioNet) {
 fn takes_the_features_it_uses_and_no_other() {
     let (model, device) = started(true);
     assert_eq!(model.0.borrow().accepted, 1 << 5 | 1 << 16);
-    assert_eq!(device.mac(), MacAddr(MAC));
+    assert_eq!((device.mac(), device.mac_is_made_up()), (MacAddr(MAC), false));
     let (model, _device) = started(false);
     assert_eq!(model.0.borrow().accepted, 1 << 5 | 1 << 16 | VERSION_1);
     let (model, _device) = try_start(false, |model| model.0.borrow_mut().features |= ACCESS_PLATFORM);
@@ -200,8 +200,10 @@ fn a_device_that_hangs_in_reset() {
 #[test]
 fn a_device_without_an_address_gets_a_local_one() {
     let (_, device) = try_start(true, |model| model.0.borrow_mut().features &= !(1 << 5));
-    let MacAddr([first, ..]) = device.unwrap().mac();
+    let device = device.unwrap();
+    let MacAddr([first, ..]) = device.mac();
     assert_eq!(first & 3, 2, "locally administered, unicast");
+    assert!(device.mac_is_made_up());
 }
 
 #[test]

@@ -279,3 +279,20 @@ fn the_machines_tree_is_where_scripts_look_for_it() {
         ["3edef000", "40000000"]
     );
 }
+
+/// In U-Boot's words. A saved address in the place of one that was made up is what somebody wants.
+#[test]
+fn an_address_that_is_odd_is_told() {
+    const OWN: &str = "02:00:00:00:00:07";
+    let random = Some(String::from("using random MAC address - 02:00:00:00:00:07"));
+    assert_eq!(super::mac_warning((OWN, true), None), random);
+    let other = super::mac_warning((OWN, false), Some("02:00:00:00:00:08")).unwrap();
+    assert!(other.starts_with("MAC addresses don't match:\n"), "{other}");
+    for (made_up, saved) in [
+        (false, None),
+        (false, Some("02:00:00:00:00:07")),
+        (true, Some("02:00:00:00:00:08")),
+    ] {
+        assert_eq!(super::mac_warning((OWN, made_up), saved), None, "{made_up} {saved:?}");
+    }
+}
