@@ -59,10 +59,11 @@ impl RamMap {
         map.read_initrd(tree);
         map.reserved
             .extend(board::RESERVED.iter().filter_map(|(start, len, owner)| {
+                // Firmware's, closed to this world as a rule: what a processor fetches there on its own can end in an error.
                 Some(Reserved {
-                    region: region(*start, *len)?,
+                    region: region(*start, *len).and_then(outward)?,
                     owner: String::from(*owner),
-                    no_map: false,
+                    no_map: true,
                 })
             }));
         Ok(map)
