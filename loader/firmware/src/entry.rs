@@ -29,10 +29,10 @@ unsafe extern "C" {
     /// that still suffice, and lives for ever.
     pub(crate) fn switch_map(root: u64, protection: u64);
 
-    /// Leaves for `entry` with the MMU and the caches off.
+    /// Leaves for `entry` with the MMU and the caches off, and nothing in the caches from `start` to `end`.
     ///
     /// # Safety
-    /// `entry` is code that follows the arm64 boot protocol, cleaned to the point of coherency, as is the tree. Nothing of
-    /// the loader runs afterwards.
-    pub(crate) fn jump(entry: u64, device_tree: u64) -> !;
+    /// `entry` is code that follows the arm64 boot protocol, cleaned to the point of coherency, as is the tree. From `start` to `end` there is
+    /// RAM, or nothing if they are the same. Nothing of the loader runs afterwards.
+    pub(crate) fn jump(entry: u64, device_tree: u64, start: u64, end: u64) -> !;
 }

@@ -432,34 +432,54 @@ switch_map:
     isb
     ret
 
-// fn jump(entry: u64, device_tree: u64) -> !: MMU and caches off, x0 = device tree, x1..x3 = 0. Touches no memory.
+// fn jump(entry: u64, device_tree: u64, start: u64, end: u64) -> !: MMU and caches off, x0 = device tree, x1..x3 = 0. Touches no memory, but
+// that it drops what the caches hold from start to end: once more, now that nothing can be fetched into them.
     .global jump
 jump:
     mov     x4, x0
     mov     x0, x1
+    mov     x8, x2
+    mov     x9, x3
     mov     x1, xzr
     mov     x2, xzr
     mov     x3, xzr
     dsb     sy
+    mov     x7, #0x0005             // C, M
+    movk    x7, #0x0008, lsl #16    // WXN
     mrs     x5, currentel
     cmp     x5, #(2 << 2)
     b.ne    1f
     mrs     x6, sctlr_el2
-    movz    x7, #0x1005             // I, C, M
-    movk    x7, #0x0008, lsl #16    // WXN
     bic     x6, x6, x7
+    msr     sctlr_el2, x6
+    b       2f
+1:  mrs     x6, sctlr_el1
+    bic     x6, x6, x7
+    msr     sctlr_el1, x6
+2:  isb
+    mrs     x10, ctr_el0
+    ubfx    x10, x10, #16, #4       // DminLine: words, by their logarithm
+    mov     x11, #4
+    lsl     x11, x11, x10
+    sub     x10, x11, #1
+    bic     x8, x8, x10
+3:  cmp     x8, x9
+    b.hs    4f
+    dc      civac, x8
+    add     x8, x8, x11
+    b       3b
+4:  dsb     sy
+    bic     x6, x6, #(1 << 12)      // I
+    cmp     x5, #(2 << 2)
+    b.ne    5f
     msr     sctlr_el2, x6
     isb
     tlbi    alle2
-    b       2f
-1:  mrs     x6, sctlr_el1
-    movz    x7, #0x1005
-    movk    x7, #0x0008, lsl #16
-    bic     x6, x6, x7
-    msr     sctlr_el1, x6
+    b       6f
+5:  msr     sctlr_el1, x6
     isb
     tlbi    vmalle1
-2:  dsb     sy
+6:  dsb     sy
     ic      iallu
     dsb     sy
     isb

@@ -94,10 +94,12 @@ impl System for Machine {
         for region in &request.clean {
             cache::clean_invalidate(*region);
         }
+        let image = request.clean.iter().find(|region| region.contains(request.entry));
+        let (start, end) = image.map_or((0, 0), |image| (image.start().get(), image.end().get()));
         self.timer.without_rest(|| {
             // SAFETY: the core has checked the image and the tree and claimed their places, their regions are clean, and no device
             // does DMA any more (the caller shut them down). Nothing of the loader is needed from here on.
-            unsafe { jump(request.entry.get(), request.device_tree.get()) }
+            unsafe { jump(request.entry.get(), request.device_tree.get(), start, end) }
         })
     }
 }
