@@ -25,7 +25,7 @@ use crate::ram::PhysicalRam;
 use crate::ram_map::RamMap;
 use crate::rest::Rest;
 use crate::system::Machine;
-use crate::{board, console, power};
+use crate::{board, bus, console, power};
 
 /// Room that the copy of the machine's tree has to grow, so that `fdt set` works on it.
 const TREE_SLACK: usize = 0x1_0000;
@@ -44,6 +44,7 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let map = Map::new(&ram, layout, Purpose::Loader).unwrap_or_else(|error| panic!("the memory map: {error}"));
     map.activate();
     pool.iter().for_each(Pool::settle);
+    let inherited = bus::settle();
     let timer = timer(&tree);
     let clock = Rc::new(ServicingClock::new(Rc::clone(&timer)));
     let hardware = Hardware::new(&ram, Rc::<ServicingClock<_>>::clone(&clock), pool);
@@ -66,6 +67,11 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     context.persistence = Persistence::open(board::ENVIRONMENT_PLACE, devices.flashes);
     repl::print_banner(&mut context);
     introduce(&mut context, &clock);
+    if let Some(syndrome) = inherited {
+        context.say(format_args!(
+            "An earlier stage left an SError pending, ESR {syndrome:#018x}: dropped"
+        ));
+    }
     for (path, error) in &devices.failures {
         context.say(format_args!("{path}: not used: {error}"));
     }

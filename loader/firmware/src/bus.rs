@@ -11,6 +11,7 @@ struct Outcome {
 }
 
 unsafe extern "C" {
+    fn bus_settle() -> Outcome;
     fn bus_load_8(address: u64) -> Outcome;
     fn bus_load_16(address: u64) -> Outcome;
     fn bus_load_32(address: u64) -> Outcome;
@@ -19,6 +20,14 @@ unsafe extern "C" {
     fn bus_store_16(address: u64, value: u64) -> Outcome;
     fn bus_store_32(address: u64, value: u64) -> Outcome;
     fn bus_store_64(address: u64, value: u64) -> Outcome;
+}
+
+/// Takes an SError that an earlier stage left pending, and gives its syndrome: the first device that is looked for would count as absent for it,
+/// or whoever is started would get it.
+pub(crate) fn settle() -> Option<u64> {
+    // SAFETY: touches no memory; an SError is caught (`handle_exception`).
+    let syndrome = unsafe { bus_settle() }.syndrome;
+    (syndrome != 0).then_some(syndrome)
 }
 
 /// Reads one value; a misaligned or refused access is an error.

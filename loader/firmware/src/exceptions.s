@@ -110,6 +110,15 @@ save_and_handle:
     guarded \instruction, \register
     .endm
 bus_access_start:
+    // fn bus_settle() -> { _, syndrome }: takes the SError that an earlier stage left pending, if there is one. The first access would get it.
+    .global bus_settle
+bus_settle:
+    mov     x1, xzr
+    dsb     sy
+    msr     daifclr, #4
+    isb
+    msr     daifset, #4
+    ret
     load    bus_load_8, ldrb, w0
     load    bus_load_16, ldrh, w0
     load    bus_load_32, ldr, w0
