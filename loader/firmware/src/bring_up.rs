@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use devices::probe;
 use devices::watchdog::ServicingClock;
-use hal::{Clock, NetDevice, PhysAddr, Region};
+use hal::{NetDevice, PhysAddr, Region};
 use loader_core::console::{Terminal, repl};
 use loader_core::context::Context;
 use loader_core::devicetree::Tree;

@@ -156,10 +156,12 @@ impl Interface {
             return None;
         }
         let (priority_mask, group_1): (u64, u64);
-        // SAFETY: the registers are there (ICC_SRE.SRE is set). No interrupt is taken: PSTATE masks them all, always.
+        // SAFETY: ICC_PMR_EL1 and ICC_IGRPEN1_EL1 are there (ICC_SRE.SRE is set), and reading them has no side effects.
         unsafe {
-            asm!("mrs {}, S3_0_C4_C6_0", out(reg) priority_mask, options(nomem, nostack, preserves_flags)); // ICC_PMR_EL1
-            asm!("mrs {}, S3_0_C12_C12_7", out(reg) group_1, options(nomem, nostack, preserves_flags)); // ICC_IGRPEN1_EL1
+            asm!(
+                "mrs {mask}, S3_0_C4_C6_0", "mrs {group}, S3_0_C12_C12_7",
+                mask = out(reg) priority_mask, group = out(reg) group_1, options(nomem, nostack, preserves_flags),
+            );
         }
         Self::set(ALL_PRIORITIES, 1);
         Some(Self { priority_mask, group_1 })
@@ -170,12 +172,13 @@ impl Interface {
     }
 
     fn set(priority_mask: u64, group_1: u64) {
-        // SAFETY: as in `open`.
+        // SAFETY: the registers of `open`, which exist by then. No interrupt is taken: PSTATE masks them all, always.
         unsafe {
-            asm!("msr S3_0_C4_C6_0, {}", in(reg) priority_mask, options(nomem, nostack, preserves_flags));
-            asm!("msr S3_0_C12_C12_7, {}", in(reg) group_1, options(nomem, nostack, preserves_flags));
+            asm!(
+                "msr S3_0_C4_C6_0, {mask}", "msr S3_0_C12_C12_7, {group}", "isb",
+                mask = in(reg) priority_mask, group = in(reg) group_1, options(nomem, nostack, preserves_flags),
+            );
         }
-        barrier::isb(barrier::SY);
     }
 }
 

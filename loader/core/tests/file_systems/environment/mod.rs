@@ -27,7 +27,9 @@ impl Lab {
         self.storage.save(env, &mut self.disks, &mut || ())
     }
 
+    /// As at a start: what was read before that is forgotten.
     fn load(&mut self) -> Result<Saved, StorageError> {
+        self.disks.forget();
         self.storage.load(&mut self.disks, &mut || ())
     }
 
