@@ -69,7 +69,7 @@ impl Files {
 }
 
 /// A guest's command line: dom0 has Xen's console, the others a UART.
-fn args(name: &str) -> String {
+pub(crate) fn args(name: &str) -> String {
     let console = if name == "dom0" { "hvc0" } else { "ttyAMA0" };
     format!("console={console} rdinit=/init guest={name}")
 }

@@ -129,6 +129,14 @@ impl Guests {
         self.ramdisk_of(name, include_str!("pv_domain.sh"), None)
     }
 
+    /// A ramdisk for a domain that says, after its report, what it sees of the device that is passed through to it.
+    ///
+    /// # Errors
+    /// [`Error`] if busybox is missing.
+    pub fn device_ramdisk(&self, name: &str) -> Result<Vec<u8>, Error> {
+        self.ramdisk_of(name, include_str!("passthrough.sh"), None)
+    }
+
     fn ramdisk_of(&self, name: &str, task: &str, root: Option<&Path>) -> Result<Vec<u8>, Error> {
         let path = self.file("busybox");
         let busybox = std::fs::read(&path).map_err(|source| Error { path, source })?;

@@ -15,8 +15,10 @@ mod guests;
 mod initramfs;
 mod machine;
 pub mod network;
+pub mod passthrough;
 pub mod processor_time;
 mod scenario;
+pub mod slips;
 mod tools;
 
 pub use console::{Console, Error as ConsoleError};

@@ -40,6 +40,8 @@ pub struct Scenario {
 pub enum ImageKind {
     /// A kernel, with its load address, which is its entry point too.
     Kernel(u64),
+    /// A gzip'ed kernel, with the same.
+    PackedKernel(u64),
     /// A ramdisk.
     Ramdisk,
     /// A script.
@@ -90,15 +92,16 @@ impl Scenario {
     /// # Errors
     /// [`Error::Tool`] if `mkimage` fails.
     pub fn wrap(&self, name: &str, payload: &str, kind: ImageKind) -> Result<(), Error> {
-        let (kind, address) = match kind {
-            ImageKind::Kernel(address) => ("kernel", address),
-            ImageKind::Ramdisk => ("ramdisk", 0),
-            ImageKind::Script => ("script", 0),
+        let (kind, address, packing) = match kind {
+            ImageKind::Kernel(address) => ("kernel", address, "none"),
+            ImageKind::PackedKernel(address) => ("kernel", address, "gzip"),
+            ImageKind::Ramdisk => ("ramdisk", 0, "none"),
+            ImageKind::Script => ("script", 0, "none"),
         };
         let address = format!("{address:#x}");
         let mut command = Command::new("mkimage");
         command.args([
-            "-A", "arm64", "-O", "linux", "-C", "none", "-T", kind, "-a", &address, "-e", &address,
+            "-A", "arm64", "-O", "linux", "-C", packing, "-T", kind, "-a", &address, "-e", &address,
         ]);
         command
             .args(["-n", payload, "-d"])
@@ -141,5 +144,17 @@ impl Scenario {
         file(&text, std::fs::write(&text, machine_source + source))?;
         tools::dtc("dts", "dtb", &text, &blob)?;
         Ok(())
+    }
+
+    /// Writes a device tree of its own, from its source; returns its size in bytes.
+    ///
+    /// # Errors
+    /// [`Error::Tool`] if `dtc` fails.
+    pub fn fragment(&self, name: &str, source: &str) -> Result<u64, Error> {
+        let blob = self.folder.join(name);
+        let text = blob.with_extension("dts");
+        file(&text, std::fs::write(&text, source))?;
+        tools::dtc("dts", "dtb", &text, &blob)?;
+        Ok(file(&blob, std::fs::metadata(&blob))?.len())
     }
 }

@@ -69,6 +69,12 @@ fn the_documents_block_with_compressed_kernels() {
     });
 }
 
+/// What people write that is not what Xen reads, but has one meaning (`qemu/src/slips.rs`).
+#[test]
+fn a_tree_with_slips() {
+    boot("slips", qemu::slips::boot);
+}
+
 #[test]
 fn linux_by_itself() {
     boot("linux", |folder, _| boots::linux(folder, Kernel::Plain));
