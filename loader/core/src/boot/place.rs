@@ -16,6 +16,8 @@ pub(super) const XEN_MAX: u64 = 0x80_0000;
 
 /// A property name that is in every Xen binary for Arm since 4.3, and in no kernel.
 const XEN_MARK: &[u8] = b"xen,xen-bootargs";
+/// A part of [`crate::console::VERSION`]: this loader has the name of that property, too.
+const OWN_MARK: &[u8] = b"(speaks U-Boot ";
 
 /// Alignment of a tree that is moved; 8 bytes would do (booting.rst, part 2).
 const TREE_ALIGNMENT: u64 = 0x1000;
@@ -235,15 +237,17 @@ fn obstacle(memory: &Memory, target: Region, own: Option<Region>, occupied: &[Re
 #[must_use]
 pub fn is_xen(memory: &Memory, region: Region) -> bool {
     let bytes = memory.bytes(region).unwrap_or_default();
-    arm64::Header::parse(bytes).is_ok_and(|header| header.memory_size(region.len()) <= XEN_MAX) && has_mark(bytes)
+    arm64::Header::parse(bytes).is_ok_and(|header| header.memory_size(region.len()) <= XEN_MAX)
+        && has(bytes, XEN_MARK)
+        && !has(bytes, OWN_MARK)
 }
 
-fn has_mark(bytes: &[u8]) -> bool {
+fn has(bytes: &[u8], mark: &[u8]) -> bool {
     // The first byte alone rules most places out; comparing all of the mark everywhere costs five times as much.
-    let may_begin = |window: &[u8]| window.first() == XEN_MARK.first();
+    let may_begin = |window: &[u8]| window.first() == mark.first();
     bytes
-        .windows(XEN_MARK.len())
-        .any(|window| may_begin(window) && window == XEN_MARK)
+        .windows(mark.len())
+        .any(|window| may_begin(window) && window == mark)
 }
 
 /// Finds the place of the tree, `len` bytes: where it was loaded, if that is aligned and nothing else is there.

@@ -20,6 +20,16 @@ fn an_image_that_lies_right_stays() {
     assert_eq!(findings, []);
 }
 
+/// A newer one is tried from the one that is there. It is started as U-Boot starts it: as a kernel.
+#[test]
+fn this_loader_is_not_xen() {
+    let mut bytes = xen();
+    bytes.extend_from_slice(crate::console::VERSION.as_bytes());
+    let memory = machine(VIRT, &[(0x4040_0000, "slipway.bin", bytes)]);
+    let placed = image(&memory, &loaded(&memory, 0x4040_0000), &[], &mut Vec::new()).unwrap();
+    assert!(!placed.is_xen);
+}
+
 #[test]
 fn an_image_off_the_grid_moves_up_to_the_next_2_mib() {
     let memory = machine(VIRT, &[(0x4030_0000, "Image", kernel(4096))]);
