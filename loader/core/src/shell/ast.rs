@@ -111,7 +111,10 @@ pub enum Part {
         quoted: bool,
     },
     /// `\"` outside of quotes: the character, or a quote around the value of a variable.
-    EscapedQuote,
+    EscapedQuote {
+        /// Whether it is `\\\"`: then it is never a quote.
+        twice: bool,
+    },
     /// `$name`, `${name}`, `$?`.
     Variable {
         /// The name.

@@ -126,7 +126,8 @@ impl Variables<'_> {
     fn regrouped(&mut self, parts: &[Part], fields: &mut Fields) -> Result<(), ExpandErrorKind> {
         for part in parts {
             match part {
-                Part::EscapedQuote => fields.open_or_close_group(),
+                Part::EscapedQuote { twice: false } => fields.open_or_close_group(),
+                Part::EscapedQuote { twice: true } => fields.push("\"", true),
                 part => self.parts(core::slice::from_ref(part), fields.in_group, fields)?,
             }
         }
@@ -138,7 +139,7 @@ impl Variables<'_> {
         for part in parts {
             match part {
                 Part::Literal { text, quoted } => fields.push_value(text, whole || *quoted),
-                Part::EscapedQuote => fields.push_value("\"", true),
+                Part::EscapedQuote { twice } => fields.push_value(if *twice { "\\\"" } else { "\"" }, true),
                 Part::Variable { name, fallback, quoted } => {
                     let whole = whole || *quoted;
                     match fallback {
@@ -189,13 +190,16 @@ impl Variables<'_> {
     }
 }
 
-/// Whether the escaped quotes of a command are quotes: if there is a variable in it, and each of them has its partner. U-Boot's older
-/// parser reads such a command once more when the values are in it, and scripts are written for that, those for Xen above all:
+/// Whether the escaped quotes of a command are quotes, and those escaped twice the character: if there is a variable in it, and each
+/// quote has its partner. U-Boot's older parser reads such a command once more when the values are in it, and scripts are written for that, those for Xen above all:
 /// `fdt set /chosen xen,xen-bootargs \"${xen_bootargs}\"`.
 fn escaped_quotes_group(words: &[Word]) -> bool {
     let parts = || words.iter().flat_map(|word| &word.parts);
-    let quotes = parts().filter(|part| matches!(part, Part::EscapedQuote)).count();
-    quotes != 0 && quotes.is_multiple_of(2) && parts().any(|part| matches!(part, Part::Variable { .. }))
+    let quotes = || parts().filter(|part| matches!(part, Part::EscapedQuote { .. }));
+    let single = quotes().filter(|part| matches!(part, Part::EscapedQuote { twice: false }));
+    quotes().next().is_some()
+        && single.count().is_multiple_of(2)
+        && parts().any(|part| matches!(part, Part::Variable { .. }))
 }
 
 /// The room of words that are done with, to be used again: a loop that runs ten thousand commands would else go to the heap for each of

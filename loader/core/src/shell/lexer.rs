@@ -200,7 +200,12 @@ impl<'a> Lexer<'a> {
         match self.peek() {
             None => return Err(self.unterminated("\\", start)),
             Some('\n') => {}
-            Some('"') => parts.push(Part::EscapedQuote),
+            Some('"') => parts.push(Part::EscapedQuote { twice: false }),
+            Some('\\') if self.rest().starts_with("\\\\\"") => {
+                parts.push(Part::EscapedQuote { twice: true });
+                self.bump();
+                self.bump();
+            }
             Some(c) => push_text(parts, c.encode_utf8(&mut [0; 4]), true),
         }
         self.bump();

@@ -67,6 +67,8 @@ fn escaped_quotes_around_a_variable_are_quotes() {
         ("\\\"$a  $words b\\\" $words", "[1  x  y z  b][x][y][z]"),
         ("p\\\"$words\\\"q $a\\\"r  s\\\"", "[p x  y z q][1r s]"),
         ("\\\"\\\" $a \\\"$none\\\"", "[][1][]"),
+        ("$a=\\\\\\\"x y\\\\\\\" \\\"$l \\\\\\\"\\\"", "[1=\"x][y\"][here \"]"),
+        ("a:\\\\\\\"x\\\\\\\"", "[a:\\\"x\\\"]"),
         // Without a variable, and without a partner, they are letters.
         ("\\\"a  b\\\"", "[\"a][b\"]"),
         ("\\\"$words", "[\"][x][y][z]"),

@@ -25,7 +25,8 @@ fn shown(parts: &[Part]) -> String {
     let part = |part: &Part| match part {
         Part::Literal { text, quoted: false } => text.clone(),
         Part::Literal { text, quoted: true } => alloc::format!("«{text}»"),
-        Part::EscapedQuote => "\\\"".into(),
+        Part::EscapedQuote { twice: false } => "\\\"".into(),
+        Part::EscapedQuote { twice: true } => "\\\\\\\"".into(),
         Part::Variable { name, fallback, quoted } => {
             let fallback = fallback.as_ref().map_or_else(String::new, |fallback| {
                 let rule = match fallback.rule {
@@ -97,6 +98,7 @@ fn backslashes() {
     check("a\\\nb", &["ab"]);
     check("a \\\n b", &["a", "b"]);
     check("\"a\\\nb\"", &["«ab»"]);
+    check("\\\\\\\"a\\\\\\\" b\\\\\\c", &["\\\\\\\"a\\\\\\\"", "b«\\c»"]);
     check("\\\"$a b\\\" '\"'", &["\\\"{a}", "b\\\"", "«\"»"]);
 }
 

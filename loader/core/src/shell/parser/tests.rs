@@ -51,7 +51,7 @@ fn command(command: &Command) -> String {
 fn word(word: &Word) -> String {
     let part = |part: &Part| match part {
         Part::Literal { text, .. } => text.clone(),
-        Part::EscapedQuote => "\"".into(),
+        Part::EscapedQuote { .. } => "\"".into(),
         Part::Variable { name, .. } => alloc::format!("${name}"),
     };
     word.parts.iter().map(part).collect()
