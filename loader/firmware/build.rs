@@ -31,7 +31,17 @@ fn main() {
     ] {
         println!("cargo:rustc-link-arg-bins={argument}");
     }
+    println!(
+        "cargo:rustc-link-arg-bins=--defsym=__early_limit={:#x}",
+        early_limit(&folder.board)
+    );
     println!("cargo:rustc-link-arg-bins=-T{manifest}/link.ld");
+}
+
+/// How far image, .bss and early stack may reach (link.ld): where the image is copied out of ROM it has the first 2 MiB of RAM, with 64 KiB of
+/// them for the tree and 128 KiB for the early heap; elsewhere only the guard page below the stack is in its way (layout.rs).
+fn early_limit(board: &Board) -> u64 {
+    if board.rom.is_some() { 0x1d_0000 } else { 0x1f_0000 }
 }
 
 fn constants(folder: &Folder) -> String {
