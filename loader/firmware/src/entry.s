@@ -206,7 +206,9 @@ find_scratch:
 2:  adrp    x2, __early_stack_end
     sub     x2, x2, x20
     add     x2, x2, x22
-    add     x2, x2, #0x40000        // the early heap has so much at least
+    sub     x3, x22, x1             // the early heap holds the tree's nodes: 128 KiB and four times its length at least
+    add     x2, x2, x3, lsl #2
+    add     x2, x2, #0x20000
     cmp     x24, x2
     csel    x24, x24, x2, hi
     ret
