@@ -59,8 +59,27 @@ fn the_processor_sleeps_while_the_loader_waits() {
             console.command("sleep 1").unwrap();
             let taken = console.ticks().unwrap() - before;
             assert!(taken < 75, "GIC {gic} {level}: {taken} of 100 ticks");
+            leaves_the_controller_as_it_was(&mut console);
         }
     }
+}
+
+/// A program that returns the distributor's control register (GICD_CTLR) finds it otherwise than the loader has it before and after.
+fn leaves_the_controller_as_it_was(console: &mut Console) {
+    // mov x1, #0x8000000; ldr w0, [x1]; ret
+    let program = "mw.l 40200000 d2a10001; mw.l 40200004 b9400020; mw.l 40200008 d65f03c0; go 40200000";
+    let mut number = |line: &str, before: &str| {
+        let answer = console.command(line).unwrap();
+        let behind = answer
+            .split_once(before)
+            .and_then(|(_, rest)| rest.split_whitespace().next());
+        let number = behind.and_then(|word| u32::from_str_radix(word, 16).ok());
+        number.unwrap_or_else(|| panic!("{line}: {answer}"))
+    };
+    let own = number("md.l 8000000 1", "08000000: ");
+    let found = number(program, "rc = 0x");
+    assert!(found & own == found && found != own, "{own:#x} {found:#x}");
+    assert_eq!(number("md.l 8000000 1", "08000000: "), own);
 }
 
 /// Out of the secure flash, which EL2 does not see: what comes after needs to know that TF-A is missing, and the second flash is there as ever.

@@ -48,9 +48,9 @@ pub(crate) fn run(device_tree: usize, layout: &Layout) -> ! {
     let timer = timer(&tree);
     let clock = Rc::new(ServicingClock::new(Rc::clone(&timer)));
     let hardware = Hardware::new(&ram, Rc::<ServicingClock<_>>::clone(&clock), pool);
-    Rest::new(&tree, &hardware)
-        .into_iter()
-        .for_each(|rest| timer.rest_by(rest));
+    if let Some(rest) = Rest::new(&tree, &hardware) {
+        timer.rest_by(rest);
+    }
     let console = console::open(&tree, &hardware);
     let devices = probe::probe(&nodes, &hardware);
     clock.watch(devices.watchdogs);

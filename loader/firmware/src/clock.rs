@@ -35,13 +35,14 @@ impl GenericTimer {
 
     /// Leaves the machine to `program` as it was before anything slept.
     pub(crate) fn without_rest<T>(&self, program: impl FnOnce() -> T) -> T {
-        let rest = self.rest.take();
-        let rest = rest.map(|mut rest| {
+        let mut rest = self.rest.take();
+        if let Some(rest) = &mut rest {
             rest.end();
-            rest
-        });
+        }
         let outcome = program();
-        rest.into_iter().for_each(|rest| self.rest_by(rest));
+        if let Some(rest) = rest {
+            self.rest_by(rest);
+        }
         outcome
     }
 }

@@ -24,7 +24,7 @@ const VIRTUAL_TIMER: usize = 2;
 const PRIVATE_TYPE: u32 = 1;
 const FIRST_PRIVATE: u32 = 16;
 
-/// A way to sleep that was tried.
+/// A way to sleep.
 pub(crate) struct Rest {
     gic: Gic,
     interrupt: u32,
@@ -75,7 +75,7 @@ impl Rest {
         works
     }
 
-    /// Leaves timer and interrupt controller as they were found.
+    /// Leaves the timer off, and the interrupt controller as it was found.
     pub(crate) fn end(&mut self) {
         stop_timer();
         self.gic.put_back();

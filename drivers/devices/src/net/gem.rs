@@ -6,8 +6,7 @@
 //!
 //! What is left as the firmware before us set it: the reference clocks, whose dividers on ZynqMP belong to the speed (a link
 //! that comes up at another speed than the firmware chose them for does not work on RGMII), the pins, the PHY's delays but for those of TI's
-//! DP83867, the PCS. The
-//! controller's bus clock is not asked for: MDC is divided so far that it is slow enough with any.
+//! DP83867, the PCS. The controller's bus clock is not asked for: MDC is divided so far that it is slow enough with any.
 
 mod hardware;
 mod mdio;

@@ -142,7 +142,8 @@ fn no_place(tree: &Tree, id: NodeId) -> PatchError {
 
 /// What the first bytes of `region` say it is.
 pub(super) fn contents(memory: &Memory, region: Region) -> detect::Kind {
-    let start = Region::new(region.start(), region.len().min(detect::LOOKED_AT));
+    let looked_at = u64::try_from(detect::LOOKED_AT).unwrap_or(u64::MAX);
+    let start = Region::new(region.start(), region.len().min(looked_at));
     detect::kind(start.and_then(|start| memory.bytes(start).ok()).unwrap_or_default())
 }
 

@@ -56,7 +56,7 @@ const MAGICS: &[(usize, &[u8], Kind)] = &[
 ];
 
 /// Bytes at the start of a file that [`kind`] looks at.
-pub const LOOKED_AT: u64 = 0x440;
+pub const LOOKED_AT: usize = 0x440;
 
 /// Names the kind of the file that starts with `bytes`, the first [`LOOKED_AT`] or all of them.
 #[must_use]
@@ -65,6 +65,16 @@ pub fn kind(bytes: &[u8]) -> Kind {
     let found = MAGICS.iter().find(|(offset, magic, _)| matches(*offset, magic));
     let start = || array(bytes, 0).unwrap_or_default();
     found.map_or_else(|| Kind::Unknown(start()), |(_, _, kind)| *kind)
+}
+
+/// Names the kind of what is in the gzip `file`, of which no more than that is unpacked.
+///
+/// # Errors
+/// Those of [`gzip::peek`].
+pub fn packed_kind(file: &[u8]) -> Result<Kind, gzip::Error> {
+    let mut start = [0; LOOKED_AT];
+    let shown = gzip::peek(file, &mut start)?;
+    Ok(kind(start.get(..shown).unwrap_or_default()))
 }
 
 impl fmt::Display for Kind {

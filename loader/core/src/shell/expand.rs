@@ -191,8 +191,8 @@ impl Variables<'_> {
 }
 
 /// Whether the escaped quotes of a command are quotes, and those escaped twice the character: if there is a variable in it, and each
-/// quote has its partner. U-Boot's older parser reads such a command once more when the values are in it, and scripts are written for that, those for Xen above all:
-/// `fdt set /chosen xen,xen-bootargs \"${xen_bootargs}\"`.
+/// quote has its partner. U-Boot's older parser reads such a command once more when the values are in it, and scripts are written for
+/// that, those for Xen above all: `fdt set /chosen xen,xen-bootargs \"${xen_bootargs}\"`.
 fn escaped_quotes_group(words: &[Word]) -> bool {
     let parts = || words.iter().flat_map(|word| &word.parts);
     let quotes = || parts().filter(|part| matches!(part, Part::EscapedQuote { .. }));

@@ -86,11 +86,7 @@ impl Limits {
     /// Shares of a long read overlap by a block, which is read twice: QEMU makes one request of those that adjoin, and has one thread copy
     /// all their bytes.
     pub(super) fn requests(self, kind: u32, first: BlockIdx, data: Data) -> impl Iterator<Item = Request> {
-        let (share, overlap) = if data.device_writes && data.len >= SHARED {
-            self.share(data.len)
-        } else {
-            (self.request, 0)
-        };
+        let (share, overlap) = self.share(&data);
         (0..data.len).step_by(share.max(1)).map(move |done| {
             // Neither sum is too large: the blocks are on the medium, the bytes in memory.
             let first = first.checked_add(block_count(done)).unwrap_or(first);
@@ -105,16 +101,13 @@ impl Limits {
         })
     }
 
-    /// The bytes between the beginnings of two requests that read `len` bytes together, and those that both of them read.
-    fn share(self, len: usize) -> (usize, usize) {
-        let most = self.request.saturating_sub(BLOCK_SIZE);
-        let share = len.div_ceil(SHARES).next_multiple_of(BLOCK_SIZE);
-        let share = share.max(SHARE);
-        if self.request < SHARE {
-            (self.request, 0)
-        } else {
-            (share.min(most), BLOCK_SIZE)
+    /// The bytes from the beginning of one request for `data` to that of the next, and those that both of them read.
+    fn share(self, data: &Data) -> (usize, usize) {
+        if !data.device_writes || data.len < SHARED || self.request < SHARE {
+            return (self.request, 0);
         }
+        let share = data.len.div_ceil(SHARES).next_multiple_of(BLOCK_SIZE).max(SHARE);
+        (share.min(self.request.saturating_sub(BLOCK_SIZE)), BLOCK_SIZE)
     }
 
     /// How many descriptors `request` takes.

@@ -30,8 +30,8 @@ pub(in crate::mmc) const VENDOR: usize = 0xc0; // VEND_SPEC
 const LEFT_BY_RESET: [usize; 5] = [MIX, AUTO_STOP_ERROR, DELAY_LINE, TUNING, STROBE];
 
 /// VEND_SPEC: the card clock runs whether a command needs it or not (FRC_SDCLK_ON). Otherwise it stops with the answer to a command, and a card
-/// that is busy needs it to say that it no longer is (SD 4.4: "the host shall provide a clock edge for the card to turn off its busy signal"; NXP's own correction of U-Boot,
-/// "use VENDORSPEC_FRC_SDCLK_ON to control card clock output").
+/// that is busy needs it to say that it no longer is (SD 4.4: "the host shall provide a clock edge for the card to turn off its busy
+/// signal"; NXP's own correction of U-Boot, "use VENDORSPEC_FRC_SDCLK_ON to control card clock output").
 const FORCE_CLOCK: u32 = 1 << 8;
 
 /// PRES_STATE: the card clock is stable (SDSTB), is off (SDOFF); the level of the line over which cards say that they are busy (DLSL0).

@@ -1,6 +1,6 @@
 //! TI's DP83867 (data sheet SNLS484), as many of AMD's boards have it. Out of reset it delays neither clock of an RGMII, unless straps say
-//! so, and without delays frames do not come through; a board whose pin RX_CTRL is strapped in mode 1 or 2, which the data sheet does not allow, needs a bit cleared besides. Nobody does
-//! either where the loader is in U-Boot's place.
+//! so, and without delays frames do not come through; a board whose pin RX_CTRL is strapped in mode 1 or 2, which the data sheet does not
+//! allow, needs a bit cleared besides. Nobody does either where the loader is in U-Boot's place.
 
 use hal::node::{Ethernet, PhyMode, TiPhy};
 

@@ -9,9 +9,6 @@ use super::Subject;
 use crate::image::detect::{self, Kind};
 use crate::image::gzip;
 
-/// Bytes that are unpacked to see what is inside.
-const SHOWN: usize = 0x440;
-
 /// A module must hold what its role promises.
 pub(super) fn roles(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let modules = subject.layout.plan.modules.iter();
@@ -36,11 +33,9 @@ pub(super) fn roles(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// What a gzip file begins with once it is unpacked.
+/// What a module of gzip data holds.
 fn inside(subject: &Subject<'_>, module: &Module) -> Result<Kind, gzip::Error> {
-    let mut start = [0; SHOWN];
-    let len = gzip::peek(subject.memory.bytes(module.region).unwrap_or_default(), &mut start)?;
-    Ok(detect::kind(start.get(..len).unwrap_or_default()))
+    detect::packed_kind(subject.memory.bytes(module.region).unwrap_or_default())
 }
 
 fn kernel(subject: &Subject<'_>, module: &Module) -> Option<Finding> {

@@ -9,7 +9,7 @@ use super::super::Finding;
 use super::super::plan::Role;
 use super::super::survey::Entry;
 use super::{PatchError, contents};
-use crate::image::{detect, gzip, uimage};
+use crate::image::{detect, uimage};
 use crate::memory::{LoadedFile, Memory};
 
 /// The ramdisk or kernel behind a uImage's header, both CRCs verified.
@@ -52,9 +52,8 @@ fn may_be_unwrapped(memory: &Memory, inside: Region, (entry, header): (&Entry, &
     match contents(memory, inside) {
         detect::Kind::Arm64Image => entry.domain == 0 || header.load < GUEST_RAM,
         detect::Kind::Gzip => {
-            let mut start = [0; 64];
-            let shown = gzip::peek(memory.bytes(inside).unwrap_or_default(), &mut start).unwrap_or(0);
-            detect::kind(start.get(..shown).unwrap_or_default()) == detect::Kind::Arm64Image
+            let packed = memory.bytes(inside).unwrap_or_default();
+            detect::packed_kind(packed) == Ok(detect::Kind::Arm64Image)
         }
         _ => false,
     }

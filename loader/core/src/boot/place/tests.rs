@@ -184,3 +184,20 @@ fn what_is_no_image_lies_where_it_was_wrapped_for_or_nowhere() {
         "monitor must lie at 0x43fff800..0x44000800, but initrd at 0x44000000..0x44000040 is in the way"
     );
 }
+
+#[test]
+fn a_mark_is_found_wherever_it_lies() {
+    const MARK: &[u8] = b"xen,xen-bootargs";
+    for len in 0..50 {
+        // Letters of the mark, so that each of them is looked at.
+        let other: Vec<u8> = MARK.iter().rev().copied().cycle().take(len).collect();
+        assert!(!super::has(&other, MARK), "{len}");
+        for at in 0..=len {
+            let (before, behind) = other.split_at(at);
+            assert!(super::has(&[before, MARK, behind].concat(), MARK), "{at} of {len}");
+            let cut = [before, &MARK[..15], behind].concat();
+            let there = cut.windows(16).any(|window| window == MARK);
+            assert_eq!(super::has(&cut, MARK), there, "{at} of {len}");
+        }
+    }
+}
